@@ -19,6 +19,9 @@ public final class Bounds {
     /** The longest id, key, type or status, in octets of UTF-8. */
     public static final int MAX_OCTETS = 255;
 
+    /** The longest path, query, failure reason or metadata, in octets of UTF-8: common HTTP servers accept no longer request line by default. */
+    public static final int MAX_TEXT_OCTETS = 8_192;
+
     private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
     private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999Z");
 
@@ -52,10 +55,23 @@ public final class Bounds {
      * @throws IllegalArgumentException if it is out of bounds
      */
     public static String word(String argument, String text) {
+        return atMost(MAX_OCTETS, argument, text);
+    }
+
+    /**
+     * A text of at most {@value #MAX_TEXT_OCTETS} octets, and as {@link #storable}.
+     *
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    public static String text(String argument, String text) {
+        return atMost(MAX_TEXT_OCTETS, argument, text);
+    }
+
+    private static String atMost(int maxOctets, String argument, String text) {
         storable(argument, text);
         // No character takes more than three octets, and most take one.
-        if (text.length() > MAX_OCTETS / 3 && octets(text) > MAX_OCTETS) {
-            throw new IllegalArgumentException(argument + " must have at most " + MAX_OCTETS + " octets, but has "
+        if (text.length() > maxOctets / 3 && octets(text) > maxOctets) {
+            throw new IllegalArgumentException(argument + " must have at most " + maxOctets + " octets, but has "
                     + octets(text) + ": " + Arguments.quote(text));
         }
         return text;

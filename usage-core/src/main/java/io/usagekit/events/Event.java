@@ -8,13 +8,17 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * An event as it stands in the ledger. What it doesn't have (a type, a source, a key, a status) is an empty text.
+ * An event as it stands in the ledger. What it doesn't have (a type, a source, a key, a status, a path) is an empty text.
  *
  * @param headers by name, in the order of names: in lower case as they were recorded, or as SQL inserted them
  * @param duplicate whether a live event with the same idempotency key was there before it
  * @param bytes its size as figures count it, in octets
  * @param createdAt when it was received
  * @param deletedAt when it was soft-deleted; empty: it is live, and counted
+ * @param acknowledgedAt when its sender was told that it had been received; empty if that isn't known
+ * @param urlPath path of the URL to which it was sent
+ * @param urlQueryParams query of that URL
+ * @param metadata what the host keeps with it, in the host's own format
  * @since 0.1
  */
 public record Event(
@@ -29,7 +33,11 @@ public record Event(
         String status,
         long bytes,
         Instant createdAt,
-        Optional<Instant> deletedAt) {
+        Optional<Instant> deletedAt,
+        Optional<Instant> acknowledgedAt,
+        String urlPath,
+        String urlQueryParams,
+        String metadata) {
 
     /** The header with the id that a message broker gave the message which the event came in. */
     public static final String BROKER_MESSAGE_ID = "x-broker-message-id";
@@ -39,7 +47,70 @@ public record Event(
         Objects.requireNonNull(id, "id");
         Objects.requireNonNull(projectId, "projectId");
         Objects.requireNonNull(payload, "payload");
+        Objects.requireNonNull(acknowledgedAt, "acknowledgedAt");
+        Objects.requireNonNull(urlPath, "urlPath");
+        Objects.requireNonNull(urlQueryParams, "urlQueryParams");
+        Objects.requireNonNull(metadata, "metadata");
         headers = Collections.unmodifiableSortedMap(new TreeMap<>(headers));
+    }
+
+    /** An event without a path, a query and metadata, of which it isn't known when it was acknowledged. */
+    public Event(
+            String id,
+            String projectId,
+            String type,
+            Payload payload,
+            Map<String, String> headers,
+            String sourceId,
+            String idempotencyKey,
+            boolean duplicate,
+            String status,
+            long bytes,
+            Instant createdAt,
+            Optional<Instant> deletedAt) {
+        this(
+                id,
+                projectId,
+                type,
+                payload,
+                headers,
+                sourceId,
+                idempotencyKey,
+                duplicate,
+                status,
+                bytes,
+                createdAt,
+                deletedAt,
+                Optional.empty(),
+                "",
+                "",
+                "");
+    }
+
+    /**
+     * An event as it was recorded, for implementations of {@link EventRepository}.
+     *
+     * @param duplicate as above, and so are the others
+     */
+    public static Event of(
+            NewEvent event, boolean duplicate, long bytes, Instant createdAt, Optional<Instant> deletedAt) {
+        return new Event(
+                event.id(),
+                event.projectId(),
+                event.type(),
+                event.payload(),
+                event.headers(),
+                event.sourceId(),
+                event.idempotencyKey(),
+                duplicate,
+                event.status(),
+                bytes,
+                createdAt,
+                deletedAt,
+                event.acknowledgedAt(),
+                event.urlPath(),
+                event.urlQueryParams(),
+                event.metadata());
     }
 
     /** Its header {@value #BROKER_MESSAGE_ID}; empty if it has none. */

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * An event to be recorded. Ids, keys, types and statuses have at most 255 octets in UTF-8. Immutable.
+ * An event to be recorded. Ids, keys, types and statuses have at most 255 octets in UTF-8, paths, queries and metadata 8,192. Immutable.
  *
  * @since 0.1
  */
@@ -81,6 +81,26 @@ public final class NewEvent {
         return values.createdAt;
     }
 
+    /** When its sender was told that it had been received; empty if that isn't said. */
+    public Optional<Instant> acknowledgedAt() {
+        return values.acknowledgedAt;
+    }
+
+    /** Path of the URL to which it was sent; empty if that isn't said. */
+    public String urlPath() {
+        return values.urlPath;
+    }
+
+    /** Query of the URL to which it was sent; empty if it has none. */
+    public String urlQueryParams() {
+        return values.urlQueryParams;
+    }
+
+    /** What the host keeps with it; empty if nothing. */
+    public String metadata() {
+        return values.metadata;
+    }
+
     /**
      * Describes an event. Not thread-safe.
      *
@@ -97,6 +117,10 @@ public final class NewEvent {
         private String status = "";
         private Set<String> endpointIds = Set.of();
         private Optional<Instant> createdAt = Optional.empty();
+        private Optional<Instant> acknowledgedAt = Optional.empty();
+        private String urlPath = "";
+        private String urlQueryParams = "";
+        private String metadata = "";
 
         private Builder(String projectId, String id) {
             this.projectId = projectId;
@@ -114,6 +138,10 @@ public final class NewEvent {
             status = other.status;
             endpointIds = other.endpointIds;
             createdAt = other.createdAt;
+            acknowledgedAt = other.acknowledgedAt;
+            urlPath = other.urlPath;
+            urlQueryParams = other.urlQueryParams;
+            metadata = other.metadata;
         }
 
         /** What happened, in the host's words; empty by default. */
@@ -164,6 +192,30 @@ public final class NewEvent {
         /** When it was received, truncated to microseconds, in the years 1 to 9999; when it is recorded, by default. */
         public Builder createdAt(Instant createdAt) {
             this.createdAt = Optional.of(Bounds.instant("createdAt", createdAt));
+            return this;
+        }
+
+        /** When its sender was told that it had been received, truncated to microseconds, in the years 1 to 9999; not said by default. */
+        public Builder acknowledgedAt(Instant acknowledgedAt) {
+            this.acknowledgedAt = Optional.of(Bounds.instant("acknowledgedAt", acknowledgedAt));
+            return this;
+        }
+
+        /** Path of the URL to which it was sent, as it was sent, e.g. {@code /in/github}; empty by default. */
+        public Builder urlPath(String urlPath) {
+            this.urlPath = Bounds.text("urlPath", urlPath);
+            return this;
+        }
+
+        /** Query of the URL to which it was sent, as it was sent, e.g. {@code a=1&b=2}; empty by default. */
+        public Builder urlQueryParams(String urlQueryParams) {
+            this.urlQueryParams = Bounds.text("urlQueryParams", urlQueryParams);
+            return this;
+        }
+
+        /** What the host keeps with it, in the host's own format; it isn't counted, nor searched; empty by default. */
+        public Builder metadata(String metadata) {
+            this.metadata = Bounds.text("metadata", metadata);
             return this;
         }
 

@@ -135,16 +135,9 @@ public final class InMemoryEventRepository implements EventRepository {
 
     private Event recorded(NewEvent event, boolean duplicate, Instant now) {
         Instant createdAt = event.createdAt().orElse(now);
-        return new Event(
-                event.id(),
-                event.projectId(),
-                event.type(),
-                event.payload(),
-                event.headers(),
-                event.sourceId(),
-                event.idempotencyKey(),
+        return Event.of(
+                event,
                 duplicate,
-                event.status(),
                 event.payload().octets(),
                 createdAt,
                 duplicate && duplicates == Duplicates.UNBILLED ? Optional.of(createdAt) : Optional.empty());
@@ -271,7 +264,11 @@ public final class InMemoryEventRepository implements EventRepository {
                         status,
                         event.bytes(),
                         event.createdAt(),
-                        deletedAt));
+                        deletedAt,
+                        event.acknowledgedAt(),
+                        event.urlPath(),
+                        event.urlQueryParams(),
+                        event.metadata()));
     }
 
     @Override

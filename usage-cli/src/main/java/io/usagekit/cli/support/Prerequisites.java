@@ -23,8 +23,19 @@ public final class Prerequisites {
 
     /** What the ledger adds to the library's own tables: columns by table. */
     private static final Map<String, List<String>> LEDGER_COLUMNS = Map.of(
-            "events", List.of("source_id", "idempotency_key", "is_duplicate", "status", "headers"),
-            "event_deliveries", List.of("endpoint_id"));
+            "events",
+            List.of(
+                    "source_id",
+                    "idempotency_key",
+                    "is_duplicate",
+                    "status",
+                    "headers",
+                    "acknowledged_at",
+                    "url_path",
+                    "url_query_params",
+                    "metadata"),
+            "event_deliveries",
+            List.of("endpoint_id"));
 
     /** What the ledger adds beside them. */
     private static final List<String> LEDGER_TABLES =

@@ -31,6 +31,9 @@ final class EventJson {
         head.put("is_duplicate", event.duplicate());
         head.put("status", event.status());
         head.put("headers", event.headers());
+        putUnlessEmpty(head, "url_path", event.urlPath());
+        putUnlessEmpty(head, "url_query_params", event.urlQueryParams());
+        putUnlessEmpty(head, "metadata", event.metadata());
         String members = Json.write(head);
         out.append(members, 0, members.length() - 1).append(",\"raw\":\"");
         Json.escape(raw, out);
@@ -39,8 +42,16 @@ final class EventJson {
         Map<String, Object> tail = new LinkedHashMap<>();
         tail.put("bytes", event.bytes());
         tail.put("created_at", event.createdAt().toString());
+        event.acknowledgedAt().ifPresent(at -> tail.put("acknowledged_at", at.toString()));
         tail.putAll(further);
         out.append("\",").append(Json.write(tail).substring(1));
+    }
+
+    /** Leaves out what most events lack, and what exports of previous versions didn't have. */
+    private static void putUnlessEmpty(Map<String, Object> members, String name, String value) {
+        if (!value.isEmpty()) {
+            members.put(name, value);
+        }
     }
 
     private static void base64(InputStream data, Writer out) throws IOException {

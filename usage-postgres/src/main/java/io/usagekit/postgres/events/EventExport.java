@@ -40,7 +40,7 @@ final class EventExport {
     /** The most projects whose ids are read at once. */
     private static final int MOST_PROJECTS = 1_000;
 
-    /** The size of an event without its payload. */
+    /** The size of an event without its payload, path, query and metadata. */
     private static final long OVERHEAD_OCTETS = 1_000;
 
     private final LedgerTransactions transactions;
@@ -75,6 +75,14 @@ final class EventExport {
             tables.addAll(sql.quoted("events_endpoints"));
         }
         return tables;
+    }
+
+    private static long size(Event event) {
+        return event.bytes()
+                + event.urlPath().length()
+                + event.urlQueryParams().length()
+                + event.metadata().length()
+                + OVERHEAD_OCTETS;
     }
 
     /** One export: how far it is, how many events the next slice looks at, and of how many at once the endpoints are looked up next. */
@@ -185,9 +193,7 @@ final class EventExport {
             if (slice.isEmpty()) {
                 return;
             }
-            long octets = slice.stream()
-                    .mapToLong(event -> event.bytes() + OVERHEAD_OCTETS)
-                    .sum();
+            long octets = slice.stream().mapToLong(EventExport::size).sum();
             long next = 2L * slice.size() * SLICE_OCTETS / octets;
             scanned = (int) Math.min(MOST_SCANNED, Math.max(FEWEST_SCANNED, next));
         }

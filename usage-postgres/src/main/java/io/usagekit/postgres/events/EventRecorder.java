@@ -13,6 +13,7 @@ import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SqlCall;
 import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
+import io.usagekit.postgres.internal.driver.DriverTime;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -284,6 +285,10 @@ final class EventRecorder {
                 .text("status", event.status())
                 .text("headers", Headers.toJson(event.headers()))
                 .instant("created_at", event.createdAt().orElse(now))
+                .text("acknowledged_at", acknowledgedAt(event))
+                .text("url_path", event.urlPath())
+                .text("url_query_params", event.urlQueryParams())
+                .text("metadata", event.metadata())
                 .texts("endpoint_ids", event.endpointIds());
     }
 
@@ -309,20 +314,21 @@ final class EventRecorder {
                 .flags("repeats", each(events, repeats::contains))
                 .texts("statuses", each(events, NewEvent::status))
                 .texts("headers", each(events, event -> Headers.toJson(event.headers())))
-                .instants("created_ats", each(events, event -> event.createdAt().orElse(now)));
+                .instants("created_ats", each(events, event -> event.createdAt().orElse(now)))
+                .texts("acknowledged_ats", each(events, EventRecorder::acknowledgedAt))
+                .texts("url_paths", each(events, NewEvent::urlPath))
+                .texts("url_query_params", each(events, NewEvent::urlQueryParams))
+                .texts("metadata", each(events, NewEvent::metadata));
+    }
+
+    private static String acknowledgedAt(NewEvent event) {
+        return event.acknowledgedAt().map(DriverTime::text).orElse("");
     }
 
     private static Event recorded(NewEvent event, SqlRow row) throws SQLException {
-        return new Event(
-                event.id(),
-                event.projectId(),
-                event.type(),
-                event.payload(),
-                event.headers(),
-                event.sourceId(),
-                event.idempotencyKey(),
+        return Event.of(
+                event,
                 row.flag("is_duplicate"),
-                event.status(),
                 row.number("payload_bytes"),
                 row.instant("created_at"),
                 row.optionalInstant("deleted_at"));

@@ -27,7 +27,11 @@ final class EventRows {
                 row.text("status"),
                 row.number("payload_bytes"),
                 row.instant("created_at"),
-                row.optionalInstant("deleted_at"));
+                row.optionalInstant("deleted_at"),
+                row.optionalInstant("acknowledged_at"),
+                row.text("url_path"),
+                row.text("url_query_params"),
+                row.text("metadata"));
     }
 
     static Delivery delivery(SqlRow row) throws SQLException {

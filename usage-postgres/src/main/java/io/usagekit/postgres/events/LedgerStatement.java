@@ -209,6 +209,10 @@ enum LedgerStatement {
                 .with("status", TEXT)
                 .with("headers", TEXT)
                 .with("created_at", INSTANT)
+                .with("acknowledged_at", TEXT)
+                .with("url_path", TEXT)
+                .with("url_query_params", TEXT)
+                .with("metadata", TEXT)
                 .with("unbilled", FLAG)
                 .with("endpoint_ids", TEXTS);
     }
@@ -225,6 +229,10 @@ enum LedgerStatement {
                 .with("statuses", TEXTS)
                 .with("headers", TEXTS)
                 .with("created_ats", INSTANTS)
+                .with("acknowledged_ats", TEXTS)
+                .with("url_paths", TEXTS)
+                .with("url_query_params", TEXTS)
+                .with("metadata", TEXTS)
                 .with("unbilled", FLAG)
                 .with("event_ids", TEXTS)
                 .with("endpoint_ids", TEXTS)
@@ -262,7 +270,11 @@ enum LedgerStatement {
                 .with("header_names", TEXTS)
                 .with("header_values", TEXTS)
                 .with("created_at", INSTANT)
-                .with("deleted_at", INSTANT);
+                .with("deleted_at", INSTANT)
+                .with("acknowledged_at", INSTANT)
+                .with("url_path", TEXT)
+                .with("url_query_params", TEXT)
+                .with("metadata", TEXT);
     }
 
     private static Names part() {

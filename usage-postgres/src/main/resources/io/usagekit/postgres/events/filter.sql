@@ -153,4 +153,8 @@ exists (
         order by h.key
     ) as header_values,
     e.created_at,
-    e.deleted_at
+    e.deleted_at,
+    e.acknowledged_at,
+    e.url_path,
+    e.url_query_params,
+    e.metadata

@@ -59,7 +59,11 @@ with scanned as (
         e.status,
         e.headers,
         e.created_at,
-        e.deleted_at
+        e.deleted_at,
+        e.acknowledged_at,
+        e.url_path,
+        e.url_query_params,
+        e.metadata
     from {events} e
     where e.project_id = :project_id
         {filter}

@@ -59,9 +59,9 @@ from (
 -- fragment: given-events
 -- The events of a call.
 --
--- Parameters: arrays of equal length, :ids, :project_ids, :event_types, :raws, :source_ids, :idempotency_keys, :statuses and
--- :headers (jsonb as text) of text, :datas of bytea, :repeats of boolean, whether an earlier event has its project and key, :created_ats of
--- timestamptz.
+-- Parameters: arrays of equal length, :ids, :project_ids, :event_types, :raws, :source_ids, :idempotency_keys, :statuses,
+-- :headers (jsonb as text), :acknowledged_ats (timestamptz as text; empty: not known), :url_paths, :url_query_params and :metadata of text, :datas
+-- of bytea, :repeats of boolean, whether an earlier event has its project and key, :created_ats of timestamptz.
 unnest(
     :ids::text[],
     :project_ids::text[],
@@ -73,14 +73,34 @@ unnest(
     :repeats::boolean[],
     :statuses::text[],
     :headers::text[],
-    :created_ats::timestamptz[]
-) as g (id, project_id, event_type, raw, data, source_id, idempotency_key, repeats, status, headers, created_at)
+    :created_ats::timestamptz[],
+    :acknowledged_ats::text[],
+    :url_paths::text[],
+    :url_query_params::text[],
+    :metadata::text[]
+) as g (
+    id,
+    project_id,
+    event_type,
+    raw,
+    data,
+    source_id,
+    idempotency_key,
+    repeats,
+    status,
+    headers,
+    created_at,
+    acknowledged_at,
+    url_path,
+    url_query_params,
+    metadata
+)
 
 -- fragment: given-event
 -- The event of a call.
 --
--- Parameters: :id, :project_id, :event_type, :raw, :source_id, :idempotency_key, :status and :headers (jsonb as text) of text, :data of bytea,
--- :created_at of timestamptz.
+-- Parameters: :id, :project_id, :event_type, :raw, :source_id, :idempotency_key, :status, :headers (jsonb as text), :acknowledged_at (timestamptz as
+-- text; empty: not known), :url_path, :url_query_params and :metadata of text, :data of bytea, :created_at of timestamptz.
 (
     select
         :id::text as id,
@@ -93,7 +113,11 @@ unnest(
         false as repeats,
         :status::text as status,
         :headers::text as headers,
-        :created_at::timestamptz as created_at
+        :created_at::timestamptz as created_at,
+        :acknowledged_at::text as acknowledged_at,
+        :url_path::text as url_path,
+        :url_query_params::text as url_query_params,
+        :metadata::text as metadata
 ) g
 
 -- fragment: known-key
@@ -147,7 +171,11 @@ recorded as (
         status,
         headers,
         created_at,
-        deleted_at
+        deleted_at,
+        acknowledged_at,
+        url_path,
+        url_query_params,
+        metadata
     )
     select
         id,
@@ -161,7 +189,11 @@ recorded as (
         status,
         headers::jsonb,
         created_at,
-        case when is_duplicate and :unbilled::boolean then created_at end
+        case when is_duplicate and :unbilled::boolean then created_at end,
+        nullif(acknowledged_at, '')::timestamptz,
+        url_path,
+        url_query_params,
+        metadata
     from judged
     returning id, project_id, is_duplicate, payload_bytes, created_at, deleted_at, tableoid
 ),

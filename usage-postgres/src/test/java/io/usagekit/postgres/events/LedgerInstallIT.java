@@ -3,6 +3,7 @@ package io.usagekit.postgres.events;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.EventOrder;
@@ -17,6 +18,7 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -120,6 +122,33 @@ class LedgerInstallIT {
         ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
                 .build();
         assertThat(events.export(all, new ByteArrayOutputStream()).events()).isEqualTo(rows.size());
+    }
+
+    /** Fields as a host's own SQL may have inserted them, which {@link NewEvent} would refuse. */
+    @Test
+    void readsFieldsThatSqlInserted() {
+        ledger.install();
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('p', 'o')",
+                "insert into " + s + ".events (id, project_id, acknowledged_at, url_path, url_query_params, metadata)"
+                        + " values ('e', 'p', 'infinity', repeat('/é', 9000), repeat('a=', 9000), repeat('{', 9000))");
+
+        EventRepository events = ledger.repository();
+        Event event = events.find("p", "e").orElseThrow();
+        assertThat(event.acknowledgedAt())
+                .hasValueSatisfying(at -> assertThat(at).isAfter("9999-12-31T23:59:59Z"));
+        assertThat(event.urlPath()).isEqualTo("/é".repeat(9_000));
+        assertThat(event.urlQueryParams()).isEqualTo("a=".repeat(9_000));
+        assertThat(event.metadata()).isEqualTo("{".repeat(9_000));
+        assertThat(events.page("p", EventFilter.ALL, PageRequest.first(10, EventOrder.ASCENDING))
+                        .items())
+                .containsExactly(event);
+        ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
+                .build();
+        ByteArrayOutputStream sink = new ByteArrayOutputStream();
+        events.export(all, sink);
+        assertThat(sink.toString(StandardCharsets.UTF_8))
+                .contains("\"metadata\":\"{{{", "\"acknowledged_at\":\"+1000000000-01-01T");
     }
 
     private static String idOf(String headers) {

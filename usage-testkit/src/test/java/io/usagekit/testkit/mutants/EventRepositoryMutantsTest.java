@@ -45,6 +45,7 @@ class EventRepositoryMutantsTest {
         List<Mutant<Adapter>> mutants = new ArrayList<>();
         mutants.addAll(LedgerRecordingMutants.all());
         mutants.addAll(LedgerRecordNewMutants.all());
+        mutants.addAll(LedgerFieldMutants.all());
         mutants.addAll(LedgerLookupMutants.all());
         mutants.addAll(LedgerPageMutants.all());
         mutants.addAll(LedgerDeletionMutants.all());

@@ -59,7 +59,10 @@ final class LedgerRecordingMutants {
                 .status(event.status())
                 .endpointIds(event.endpointIds());
         event.createdAt().ifPresent(copy::createdAt);
-        return copy;
+        event.acknowledgedAt().ifPresent(copy::acknowledgedAt);
+        return copy.urlPath(event.urlPath())
+                .urlQueryParams(event.urlQueryParams())
+                .metadata(event.metadata());
     }
 
     /** A ledger that returns changed events wherever it returns events by id. */
@@ -90,7 +93,11 @@ final class LedgerRecordingMutants {
                 event.status(),
                 bytes,
                 createdAt,
-                event.deletedAt());
+                event.deletedAt(),
+                event.acknowledgedAt(),
+                event.urlPath(),
+                event.urlQueryParams(),
+                event.metadata());
     }
 
     private static List<Mutant<Adapter>> wrongRecords() {
@@ -107,6 +114,18 @@ final class LedgerRecordingMutants {
                                 .payload(Payload.of(event.payload().raw()))
                                 .build()),
                 given("no status", check, event -> copyNew(event).status("").build()),
+                given("no path", check, event -> copyNew(event).urlPath("").build()),
+                given(
+                        "no query",
+                        check,
+                        event -> copyNew(event).urlQueryParams("").build()),
+                given("no metadata", check, event -> copyNew(event).metadata("").build()),
+                given(
+                        "acknowledged when it was received",
+                        check,
+                        event -> copyNew(event)
+                                .acknowledgedAt(event.createdAt().orElse(Instant.EPOCH))
+                                .build()),
                 given(
                         "no endpoints",
                         check,

@@ -40,7 +40,7 @@ public final class DriverTime {
         return at.isAfter(FIRST) ? at.atOffset(ZoneOffset.UTC) : OffsetDateTime.MIN;
     }
 
-    /** As an element of an array. */
+    /** As a text, e.g. as an element of an array. */
     public static String text(Instant at) {
         OffsetDateTime time = of(at);
         if (time.equals(OffsetDateTime.MAX)) {

@@ -58,6 +58,14 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
             assertRejected(() -> ledger.updateStatus(P, "e", bad), "status");
             assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad), "status");
         }
+        for (String bad : List.of("a\0b", "\udc00", "x".repeat(8_193))) {
+            assertRejected(() -> event("e").urlPath(bad), "urlPath");
+            assertRejected(() -> event("e").urlQueryParams(bad), "urlQueryParams");
+            assertRejected(() -> event("e").metadata(bad), "metadata");
+        }
+        assertRejected(
+                () -> event("e").metadata("é".repeat(4_097)),
+                "metadata must have at most 8192 octets, but has 8194: \"ééé");
         assertRejected(() -> Payload.of("a\0b"), "raw", "U+0000");
         assertRejected(() -> Payload.of("\ud800", new byte[0]), "raw", "surrogate");
         assertRejected(() -> event("e").headers(Map.of("A", "", "a", "")), "twice");
@@ -67,6 +75,7 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
     final void rejectsInstantsOutOfBounds() {
         for (Instant bad : List.of(Instant.MIN, Instant.parse("0000-12-31T23:59:59.999999Z"), Instant.MAX)) {
             assertRejected(() -> event("e").createdAt(bad), "createdAt", bad.toString());
+            assertRejected(() -> event("e").acknowledgedAt(bad), "acknowledgedAt", bad.toString());
             assertRejected(() -> new NewDelivery("d", P, "e", "", Delivery.SUCCESS, Optional.of(bad)), "createdAt");
             assertRejected(() -> EventWindow.since(bad), "from");
             assertRejected(() -> EventWindow.before(bad), "before");

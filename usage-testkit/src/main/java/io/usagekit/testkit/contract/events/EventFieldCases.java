@@ -2,19 +2,36 @@ package io.usagekit.testkit.contract.events;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Event;
+import io.usagekit.events.EventFilter;
+import io.usagekit.events.EventOrder;
+import io.usagekit.events.EventWindow;
+import io.usagekit.events.ExportRequest;
 import io.usagekit.events.NewDelivery;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
+import io.usagekit.events.SourcedEvent;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.YearMonth;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Cases of the fields of events and deliveries. */
+/** Cases of the fields of events and deliveries: each is returned wherever the event or delivery is. */
 abstract class EventFieldCases extends EventRepositoryFixture {
+
+    private static final String QUERY = "a=1&a=2&b=%00&c=\"\\{},'";
+    private static final String METADATA = "{\"a\": [1, null], \"a\": \"é😀\\n\"}\n";
+    private static final PageRequest PAGE = PageRequest.first(10, EventOrder.ASCENDING);
 
     EventFieldCases(EventRepositoryContract contract) {
         super(contract);
@@ -31,7 +48,11 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 .idempotencyKey("key-1")
                 .status("Processing")
                 .endpointIds(List.of("endpoint-2", "endpoint-1", "endpoint-2"))
-                .createdAt(Instant.parse("2026-03-01T00:00:00.000001999Z")));
+                .createdAt(Instant.parse("2026-03-01T00:00:00.000001999Z"))
+                .acknowledgedAt(Instant.parse("2026-03-01T00:00:00.000002999Z"))
+                .urlPath("/in/é%20日")
+                .urlQueryParams(QUERY)
+                .metadata(METADATA));
 
         assertEquals(
                 new Event(
@@ -46,7 +67,11 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                         "Processing",
                         payload.octets(),
                         Instant.parse("2026-03-01T00:00:00.000001Z"),
-                        Optional.empty()),
+                        Optional.empty(),
+                        Optional.of(Instant.parse("2026-03-01T00:00:00.000002Z")),
+                        "/in/é%20日",
+                        QUERY,
+                        METADATA),
                 event);
         assertEquals(Optional.of(event), ledger.find(P, "e"));
         assertEquals(List.of("endpoint-1", "endpoint-2"), ledger.endpointIds(P, "e"));
@@ -74,6 +99,96 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 event);
         assertEquals(Optional.of(event), ledger.find(P, "e"));
         assertEquals(List.of(), ledger.endpointIds(P, "e"));
+    }
+
+    private static NewEvent.Builder detailed(String id) {
+        return event(id)
+                .type("push")
+                .acknowledgedAt(NOW.plusSeconds(1))
+                .urlPath("/" + id)
+                .urlQueryParams("id=" + id)
+                .metadata("of " + id);
+    }
+
+    /** Whichever way an event is recorded, alone or in a list, with a key or without; those beside it may lack what it has. */
+    @Test
+    final void returnsFieldsWherePathsOfRecordingAndReadingDiffer() {
+        List<Event> all = new ArrayList<>();
+        all.add(recorded(detailed("a")));
+        all.add(recorded(detailed("b").idempotencyKey("key")));
+        all.addAll(ledger.recordAll(
+                List.of(event("c").type("push").build(), detailed("d").build())));
+        all.addAll(ledger.recordAll(List.of(
+                detailed("e").idempotencyKey("key").build(),
+                event("f").type("push").idempotencyKey("key").build())));
+        all.addAll(ledger.recordNew(List.of(detailed("a").build(), detailed("g").build()))
+                .recorded());
+
+        for (Event event : all) {
+            boolean isDetailed = !List.of("c", "f").contains(event.id());
+            assertEquals(isDetailed ? "/" + event.id() : "", event.urlPath());
+            assertEquals(isDetailed ? "id=" + event.id() : "", event.urlQueryParams());
+            assertEquals(isDetailed ? "of " + event.id() : "", event.metadata());
+            assertEquals(isDetailed ? Optional.of(NOW.plusSeconds(1)) : Optional.empty(), event.acknowledgedAt());
+            assertEquals(Optional.of(event), ledger.find(P, event.id()));
+        }
+        assertEquals(Optional.of(all.get(1)), ledger.findFirst(P, "key"));
+        assertEquals(Optional.of(new SourcedEvent(all.get(0), Optional.empty())), ledger.findWithSource(P, "a"));
+        assertEquals(all, ledger.page(P, EventFilter.ALL, PAGE).items());
+        UsageKey march = new UsageKey(ORGANISATION, UsagePeriod.month(YearMonth.of(2026, 3)));
+        assertEquals(all, ledger.received(march, PAGE).items());
+    }
+
+    @Test
+    final void returnsFieldsInPagesOfEachFilter() {
+        Event event = recorded(detailed("e").payload(Payload.of("word")).endpointIds(List.of("endpoint")));
+        ledger.tokenise(P, EventWindow.ALL);
+        for (EventFilter.Builder filter : List.of(
+                EventFilter.builder().type("push"),
+                EventFilter.builder().endpointIds(List.of("endpoint")),
+                EventFilter.builder().text("word"))) {
+            assertEquals(List.of(event), ledger.page(P, filter.build(), PAGE).items());
+        }
+    }
+
+    @Test
+    final void keepsFieldsWhenStatusChangesAndEventIsDeleted() {
+        Event event = recorded(detailed("e"));
+        ledger.updateStatus(P, "e", "Done");
+        ledger.delete(P, EventWindow.ALL);
+        Event found = ledger.find(P, "e").orElseThrow();
+        assertEquals("Done", found.status());
+        assertEquals(event.urlPath(), found.urlPath());
+        assertEquals(event.urlQueryParams(), found.urlQueryParams());
+        assertEquals(event.metadata(), found.metadata());
+        assertEquals(event.acknowledgedAt(), found.acknowledgedAt());
+    }
+
+    @Test
+    final void exportsFieldsThatAnEventHas() {
+        recorded(event("a"));
+        recorded(event("b")
+                .acknowledgedAt(NOW.plusSeconds(1))
+                .urlPath("/in")
+                .urlQueryParams(QUERY)
+                .metadata(METADATA));
+        ByteArrayOutputStream sink = new ByteArrayOutputStream();
+        ledger.export(
+                ExportRequest.builder(P, NOW.plusSeconds(60))
+                        .format(ExportRequest.Format.NDJSON)
+                        .build(),
+                sink);
+        String common = "\"project_id\":\"project-1\",\"event_type\":\"\",\"source_id\":\"\",\"idempotency_key\":\"\","
+                + "\"is_duplicate\":false,\"status\":\"\",\"headers\":{}";
+        String tail = ",\"raw\":\"\",\"data\":\"\",\"bytes\":0,\"created_at\":\"2026-03-17T01:28:00.123456Z\"";
+        assertEquals(
+                List.of(
+                        "{\"id\":\"a\"," + common + tail + "}",
+                        "{\"id\":\"b\"," + common
+                                + ",\"url_path\":\"/in\",\"url_query_params\":\"a=1&a=2&b=%00&c=\\\"\\\\{},'\","
+                                + "\"metadata\":\"{\\\"a\\\": [1, null], \\\"a\\\": \\\"é😀\\\\n\\\"}\\u000a\"" + tail
+                                + ",\"acknowledged_at\":\"2026-03-17T01:28:01.123456Z\"}"),
+                sink.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
     // Deliveries
