@@ -1,6 +1,7 @@
 package io.usagekit.events;
 
 import java.time.Instant;
+import java.util.Objects;
 
 /**
  * A delivery as it stands in the ledger.
@@ -8,11 +9,48 @@ import java.time.Instant;
  * @param endpointId where it went; empty if to no endpoint in particular
  * @param status in the host's words; {@link #SUCCESS} is what counts as sent
  * @param createdAt when it was made
+ * @param failureReason why its last attempt failed, in the host's words; empty if it didn't, or if that isn't known
+ * @param metadata what the host keeps with it, in the host's own format; empty if nothing
  * @since 0.1
  */
 public record Delivery(
-        String id, String projectId, String eventId, String endpointId, String status, Instant createdAt) {
+        String id,
+        String projectId,
+        String eventId,
+        String endpointId,
+        String status,
+        Instant createdAt,
+        String failureReason,
+        String metadata) {
 
     /** The status of a delivery that succeeded. */
     public static final String SUCCESS = "Success";
+
+    /** All of them. */
+    public Delivery {
+        Objects.requireNonNull(failureReason, "failureReason");
+        Objects.requireNonNull(metadata, "metadata");
+    }
+
+    /** A delivery without a failure reason and metadata. */
+    public Delivery(String id, String projectId, String eventId, String endpointId, String status, Instant createdAt) {
+        this(id, projectId, eventId, endpointId, status, createdAt, "", "");
+    }
+
+    /**
+     * A delivery as it was recorded, for implementations of {@link EventRepository}.
+     *
+     * @param now when it was made, unless it says so
+     */
+    public static Delivery of(NewDelivery delivery, Instant now) {
+        return new Delivery(
+                delivery.id(),
+                delivery.projectId(),
+                delivery.eventId(),
+                delivery.endpointId(),
+                delivery.status(),
+                delivery.createdAt().orElse(now),
+                delivery.failureReason(),
+                delivery.metadata());
+    }
 }

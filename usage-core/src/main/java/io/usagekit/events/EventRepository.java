@@ -138,11 +138,19 @@ public interface EventRepository {
     boolean updateStatus(String projectId, String eventId, String status);
 
     /**
-     * Replaces how a delivery fares.
+     * Replaces how a delivery fares. Its failure reason stays.
      *
      * @return whether the delivery is there
      */
     boolean updateDeliveryStatus(String projectId, String deliveryId, String status);
+
+    /**
+     * Replaces how a delivery fares, and why its last attempt failed.
+     *
+     * @param failureReason at most 8,192 octets in UTF-8; empty: it didn't fail, or that isn't said
+     * @return whether the delivery is there
+     */
+    boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason);
 
     // Count
 

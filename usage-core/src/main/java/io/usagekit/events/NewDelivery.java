@@ -11,10 +11,19 @@ import java.util.Optional;
  * @param endpointId where it went; empty if to no endpoint in particular
  * @param status in the host's words; {@link Delivery#SUCCESS} is what counts as sent
  * @param createdAt when it was made, truncated to microseconds, in the years 1 to 9999; empty: when it is recorded
+ * @param failureReason why it failed, in the host's words; empty if it didn't, or if that isn't said; at most 8,192 octets
+ * @param metadata what the host keeps with it, in the host's own format; empty if nothing; at most 8,192 octets
  * @since 0.1
  */
 public record NewDelivery(
-        String id, String projectId, String eventId, String endpointId, String status, Optional<Instant> createdAt) {
+        String id,
+        String projectId,
+        String eventId,
+        String endpointId,
+        String status,
+        Optional<Instant> createdAt,
+        String failureReason,
+        String metadata) {
 
     /**
      * @throws IllegalArgumentException if one of them is out of bounds
@@ -26,5 +35,22 @@ public record NewDelivery(
         Bounds.word("endpointId", endpointId);
         Bounds.word("status", status);
         createdAt = createdAt.map(instant -> Bounds.instant("createdAt", instant));
+        Bounds.text("failureReason", failureReason);
+        Bounds.text("metadata", metadata);
+    }
+
+    /**
+     * A delivery without a failure reason and metadata.
+     *
+     * @throws IllegalArgumentException if one of them is out of bounds
+     */
+    public NewDelivery(
+            String id,
+            String projectId,
+            String eventId,
+            String endpointId,
+            String status,
+            Optional<Instant> createdAt) {
+        this(id, projectId, eventId, endpointId, status, createdAt, "", "");
     }
 }

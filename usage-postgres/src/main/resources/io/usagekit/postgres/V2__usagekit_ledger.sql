@@ -12,6 +12,8 @@ alter table {events} add column if not exists url_query_params text not null def
 alter table {events} add column if not exists metadata text not null default ''; -- in the host's own format
 
 alter table {deliveries} add column if not exists endpoint_id text not null default ''; -- empty: no endpoint
+alter table {deliveries} add column if not exists failure_reason text not null default ''; -- empty: none
+alter table {deliveries} add column if not exists metadata text not null default ''; -- in the host's own format
 
 -- The endpoints to which events are delivered, and their owners.
 create table if not exists {endpoints} (

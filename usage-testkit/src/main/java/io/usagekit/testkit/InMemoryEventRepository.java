@@ -166,13 +166,7 @@ public final class InMemoryEventRepository implements EventRepository {
                                 + "\" in the project \"" + delivery.projectId() + '"',
                         null);
             }
-            Delivery row = new Delivery(
-                    delivery.id(),
-                    delivery.projectId(),
-                    delivery.eventId(),
-                    delivery.endpointId(),
-                    delivery.status(),
-                    delivery.createdAt().orElse(now));
+            Delivery row = Delivery.of(delivery, now);
             if (deliveries.containsKey(row.id()) || recorded.put(row.id(), row) != null) {
                 throw new EventLedgerException(
                         "the deliveries can't be recorded: the id \"" + row.id() + "\" is taken", null);
@@ -273,10 +267,28 @@ public final class InMemoryEventRepository implements EventRepository {
 
     @Override
     public synchronized boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+        String reason =
+                findDelivery(projectId, deliveryId).map(Delivery::failureReason).orElse("");
+        return updateDeliveryStatus(projectId, deliveryId, status, reason);
+    }
+
+    @Override
+    public synchronized boolean updateDeliveryStatus(
+            String projectId, String deliveryId, String status, String failureReason) {
         Bounds.word("status", status);
+        Bounds.text("failureReason", failureReason);
         Optional<Delivery> delivery = findDelivery(projectId, deliveryId);
         delivery.ifPresent(d -> deliveries.put(
-                d.id(), new Delivery(d.id(), d.projectId(), d.eventId(), d.endpointId(), status, d.createdAt())));
+                d.id(),
+                new Delivery(
+                        d.id(),
+                        d.projectId(),
+                        d.eventId(),
+                        d.endpointId(),
+                        status,
+                        d.createdAt(),
+                        failureReason,
+                        d.metadata())));
         return delivery.isPresent();
     }
 

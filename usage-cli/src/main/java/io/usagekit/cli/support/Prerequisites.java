@@ -35,7 +35,7 @@ public final class Prerequisites {
                     "url_query_params",
                     "metadata"),
             "event_deliveries",
-            List.of("endpoint_id"));
+            List.of("endpoint_id", "failure_reason", "metadata"));
 
     /** What the ledger adds beside them. */
     private static final List<String> LEDGER_TABLES =

@@ -361,15 +361,7 @@ final class EventRecorder {
 
     List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
         Instant now = now();
-        List<Delivery> recorded = deliveries.stream()
-                .map(d -> new Delivery(
-                        d.id(),
-                        d.projectId(),
-                        d.eventId(),
-                        d.endpointId(),
-                        d.status(),
-                        d.createdAt().orElse(now)))
-                .toList();
+        List<Delivery> recorded = each(deliveries, delivery -> Delivery.of(delivery, now));
         if (!recorded.isEmpty()) {
             transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {
                 boolean haveUncheckedIds = false;
@@ -397,6 +389,8 @@ final class EventRecorder {
                 .texts("endpoint_ids", each(deliveries, Delivery::endpointId))
                 .texts("statuses", each(deliveries, Delivery::status))
                 .instants("created_ats", each(deliveries, Delivery::createdAt))
+                .texts("failure_reasons", each(deliveries, Delivery::failureReason))
+                .texts("metadata", each(deliveries, Delivery::metadata))
                 .text("table", sql.quoted("deliveries").get(0))
                 .forEach(row -> inserted.put(row.text("id"), row.flag("has_unchecked_id")));
         for (Delivery delivery : deliveries) {

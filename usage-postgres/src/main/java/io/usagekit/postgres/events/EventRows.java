@@ -41,7 +41,9 @@ final class EventRows {
                 row.text("event_id"),
                 row.text("endpoint_id"),
                 row.text("status"),
-                row.instant("created_at"));
+                row.instant("created_at"),
+                row.text("failure_reason"),
+                row.text("metadata"));
     }
 
     private static Map<String, String> headers(List<String> names, List<String> values) {

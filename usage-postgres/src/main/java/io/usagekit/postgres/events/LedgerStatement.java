@@ -57,6 +57,8 @@ enum LedgerStatement {
                     .with("endpoint_ids", TEXTS)
                     .with("statuses", TEXTS)
                     .with("created_ats", INSTANTS)
+                    .with("failure_reasons", TEXTS)
+                    .with("metadata", TEXTS)
                     .with("table", TEXT),
             names().with("id", TEXT).with("has_unchecked_id", FLAG)),
     LOCK_IDS(names().with("ids", TEXTS).with("table", TEXT), names().with("locked", TEXT)),
@@ -102,6 +104,12 @@ enum LedgerStatement {
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
     UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
+    UPDATE_DELIVERY_FAILURE(
+            names().with("project_id", TEXT)
+                    .with("id", TEXT)
+                    .with("status", TEXT)
+                    .with("failure_reason", TEXT),
+            names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
     PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
     FIND_OWNED_ENDPOINTS(names().with("project_id", TEXT).with("owner_id", TEXT), names().with("id", TEXT)),
@@ -299,7 +307,9 @@ enum LedgerStatement {
                 .with("event_id", TEXT)
                 .with("endpoint_id", TEXT)
                 .with("status", TEXT)
-                .with("created_at", INSTANT);
+                .with("created_at", INSTANT)
+                .with("failure_reason", TEXT)
+                .with("metadata", TEXT);
     }
 
     /** Its name in the resource files. */

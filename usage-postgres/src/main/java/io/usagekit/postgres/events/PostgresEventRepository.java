@@ -237,6 +237,21 @@ final class PostgresEventRepository implements EventRepository {
     }
 
     @Override
+    public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+        Bounds.id("projectId", projectId);
+        Bounds.id("deliveryId", deliveryId);
+        Bounds.word("status", status);
+        Bounds.text("failureReason", failureReason);
+        return update(
+                "the delivery's status can't be updated",
+                connection -> sql.call(connection, LedgerStatement.UPDATE_DELIVERY_FAILURE)
+                        .text("project_id", projectId)
+                        .text("id", deliveryId)
+                        .text("status", status)
+                        .text("failure_reason", failureReason));
+    }
+
+    @Override
     public long count(String projectId, EventFilter filter) {
         Bounds.id("projectId", projectId);
         return read(connection -> sql.call(

@@ -25,7 +25,9 @@
     d.event_id,
     d.endpoint_id,
     d.status,
-    d.created_at
+    d.created_at,
+    d.failure_reason,
+    d.metadata
 
 -- name: find-deliveries
 -- Deliveries of a project by id.

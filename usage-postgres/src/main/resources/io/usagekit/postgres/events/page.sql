@@ -135,8 +135,7 @@ select
 --
 -- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; those of the keyset
 -- condition.
--- Returns: id, project_id, event_id, endpoint_id, status, created_at; bytes, the octets of the event's payload, 0 if the event was
--- deleted for good.
+-- Returns the columns of a delivery; bytes, the octets of the event's payload, 0 if the event was deleted for good.
 with project as materialized (
     select p.id
     from {projects} p
@@ -144,12 +143,7 @@ with project as materialized (
 )
 
 select
-    d.id,
-    d.project_id,
-    d.event_id,
-    d.endpoint_id,
-    d.status,
-    d.created_at,
+    {delivery-columns},
     coalesce(e.payload_bytes, 0) as bytes
 from project
 cross join lateral (

@@ -395,12 +395,12 @@ on conflict do nothing
 -- Records deliveries of events that exist in their project, and keeps these events from being deleted for good until this
 -- transaction ends.
 --
--- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids and :statuses of text, :created_ats of
--- timestamptz; :table, the deliveries' table, qualified and quoted.
+-- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids, :statuses, :failure_reasons and :metadata of text,
+-- :created_ats of timestamptz; :table, the deliveries' table, qualified and quoted.
 -- Returns a row for each delivery that is recorded: id; has_unchecked_id, whether another partition may have its id, without an entry. The table stays
 -- partitioned, or plain, until this transaction ends.
-insert into {deliveries} (id, project_id, event_id, endpoint_id, status, created_at)
-select g.id, g.project_id, g.event_id, g.endpoint_id, g.status, g.created_at
+insert into {deliveries} (id, project_id, event_id, endpoint_id, status, created_at, failure_reason, metadata)
+select g.id, g.project_id, g.event_id, g.endpoint_id, g.status, g.created_at, g.failure_reason, g.metadata
 from
     unnest(
         :ids::text[],
@@ -408,8 +408,10 @@ from
         :event_ids::text[],
         :endpoint_ids::text[],
         :statuses::text[],
-        :created_ats::timestamptz[]
-    ) as g (id, project_id, event_id, endpoint_id, status, created_at)
+        :created_ats::timestamptz[],
+        :failure_reasons::text[],
+        :metadata::text[]
+    ) as g (id, project_id, event_id, endpoint_id, status, created_at, failure_reason, metadata)
 join {lock_events}(:project_ids::text[], :event_ids::text[]) event on event.id = g.event_id and event.project_id = g.project_id
 returning id, tableoid <> (select to_regclass(:table)) and not (select {are_ids_entered}()) as has_unchecked_id
 
@@ -479,3 +481,9 @@ update {events} set status = :status where id = :id and project_id = :project_id
 --
 -- Parameters: :project_id, :id, :status.
 update {deliveries} set status = :status where id = :id and project_id = :project_id
+
+-- name: update-delivery-failure
+-- Sets the status and the failure reason of a delivery of a project.
+--
+-- Parameters: :project_id, :id, :status, :failure_reason.
+update {deliveries} set status = :status, failure_reason = :failure_reason where id = :id and project_id = :project_id

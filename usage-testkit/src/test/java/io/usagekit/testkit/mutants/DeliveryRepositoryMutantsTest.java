@@ -170,6 +170,13 @@ class DeliveryRepositoryMutantsTest {
     private static List<Mutant<Adapter>> wrongLookUps() {
         String order = "findsDeliveriesInTheRequestedOrder";
         return List.of(
+                found(
+                        "without failure reason and metadata",
+                        order,
+                        (right, projectId, ids) -> right.findAll(projectId, ids).stream()
+                                .map(d -> new Delivery(
+                                        d.id(), d.projectId(), d.eventId(), d.endpointId(), d.status(), d.createdAt()))
+                                .toList()),
                 found("another order", order, (right, projectId, ids) -> {
                     List<Delivery> all = new ArrayList<>(right.findAll(projectId, ids));
                     Collections.reverse(all);

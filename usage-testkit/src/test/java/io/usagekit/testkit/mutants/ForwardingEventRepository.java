@@ -109,6 +109,11 @@ class ForwardingEventRepository implements EventRepository {
     }
 
     @Override
+    public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+        return right.updateDeliveryStatus(projectId, deliveryId, status, failureReason);
+    }
+
+    @Override
     public long count(String projectId, EventFilter filter) {
         return right.count(projectId, filter);
     }

@@ -4,10 +4,12 @@ import static io.usagekit.testkit.mutants.EventRepositoryMutantsTest.mutant;
 import static io.usagekit.testkit.mutants.LedgerRecordingMutants.copyNew;
 
 import io.usagekit.UsageKey;
+import io.usagekit.events.Delivery;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.ExportRequest;
 import io.usagekit.events.ExportResult;
+import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
@@ -24,10 +26,19 @@ import java.util.Optional;
 /** Ledgers that have all fields of events, but lose some on one of the ways. */
 final class LedgerFieldMutants {
 
+    private static final String FAILURES = "updatesFailureReasonWithStatusAndKeepsItOtherwise";
+
     private LedgerFieldMutants() {}
 
     static List<Mutant<Adapter>> all() {
         return List.of(
+                mutant(
+                        "deliveries without a failure reason",
+                        "findsRecordedDeliveryWithEveryField",
+                        DeliveriesWithout::new),
+                mutant("a status that removes the failure reason", FAILURES, StatusRemovesReason::new),
+                mutant("a failure reason that stays", FAILURES, ReasonStays::new),
+                mutant("a failure reason in any project", FAILURES, ReasonInAnyProject::new),
                 mutant("lists without fields", "returnsFieldsWherePathsOfRecordingAndReadingDiffer", ListsWithout::new),
                 mutant("pages without fields", "returnsFieldsInPagesOfEachFilter", PagesWithout::new),
                 mutant(
@@ -68,6 +79,60 @@ final class LedgerFieldMutants {
     private static Page<Event> withoutFields(Page<Event> page) {
         return new Page<>(
                 page.items().stream().map(LedgerFieldMutants::withoutFields).toList(), page.previous(), page.next());
+    }
+
+    private static final class DeliveriesWithout extends ForwardingEventRepository {
+        DeliveriesWithout(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
+            return right.recordDeliveries(deliveries.stream()
+                    .map(d -> new NewDelivery(
+                            d.id(),
+                            d.projectId(),
+                            d.eventId(),
+                            d.endpointId(),
+                            d.status(),
+                            d.createdAt(),
+                            "",
+                            d.metadata()))
+                    .toList());
+        }
+    }
+
+    private static final class StatusRemovesReason extends ForwardingEventRepository {
+        StatusRemovesReason(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+            return right.updateDeliveryStatus(projectId, deliveryId, status, "");
+        }
+    }
+
+    private static final class ReasonStays extends ForwardingEventRepository {
+        ReasonStays(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+            return right.updateDeliveryStatus(projectId, deliveryId, status);
+        }
+    }
+
+    private static final class ReasonInAnyProject extends ForwardingEventRepository {
+        ReasonInAnyProject(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+            return right.updateDeliveryStatus("project-1", deliveryId, status, failureReason);
+        }
     }
 
     private static final class ListsWithout extends ForwardingEventRepository {

@@ -115,7 +115,9 @@ public abstract class DeliveryRepositoryContract {
                     P + "-event-" + n * 7 % 3,
                     ENDPOINTS.get(n * 5 / 2 % ENDPOINTS.size()),
                     STATUSES.get(n * 3 / 2 % STATUSES.size()),
-                    Optional.of(NOW.plusNanos(n % 7 * 1_000L))));
+                    Optional.of(NOW.plusNanos(n % 7 * 1_000L)),
+                    "reason " + n % 2,
+                    "metadata " + n % 3));
         }
         Collections.shuffle(all);
         List<Delivery> recorded = events.recordDeliveries(all);
@@ -337,7 +339,9 @@ public abstract class DeliveryRepositoryContract {
                 delivery.eventId(),
                 delivery.endpointId(),
                 status,
-                delivery.createdAt());
+                delivery.createdAt(),
+                delivery.failureReason(),
+                delivery.metadata());
     }
 
     @Test

@@ -57,11 +57,15 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
             assertRejected(() -> EventFilter.builder().sourceIds(List.of(bad)), "sourceIds");
             assertRejected(() -> ledger.updateStatus(P, "e", bad), "status");
             assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad), "status");
+            assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad, ""), "status");
         }
         for (String bad : List.of("a\0b", "\udc00", "x".repeat(8_193))) {
             assertRejected(() -> event("e").urlPath(bad), "urlPath");
             assertRejected(() -> event("e").urlQueryParams(bad), "urlQueryParams");
             assertRejected(() -> event("e").metadata(bad), "metadata");
+            assertRejected(() -> new NewDelivery("d", P, "e", "", "", Optional.empty(), bad, ""), "failureReason");
+            assertRejected(() -> new NewDelivery("d", P, "e", "", "", Optional.empty(), "", bad), "metadata");
+            assertRejected(() -> ledger.updateDeliveryStatus(P, "e", "Failure", bad), "failureReason");
         }
         assertRejected(
                 () -> event("e").metadata("é".repeat(4_097)),

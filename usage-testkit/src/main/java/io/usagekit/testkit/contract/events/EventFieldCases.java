@@ -1,6 +1,8 @@
 package io.usagekit.testkit.contract.events;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
@@ -14,6 +16,7 @@ import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
+import io.usagekit.events.SentDelivery;
 import io.usagekit.events.SourcedEvent;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -31,6 +34,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
 
     private static final String QUERY = "a=1&a=2&b=%00&c=\"\\{},'";
     private static final String METADATA = "{\"a\": [1, null], \"a\": \"é😀\\n\"}\n";
+    private static final UsageKey MARCH = new UsageKey(ORGANISATION, UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final PageRequest PAGE = PageRequest.first(10, EventOrder.ASCENDING);
 
     EventFieldCases(EventRepositoryContract contract) {
@@ -135,8 +139,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
         assertEquals(Optional.of(all.get(1)), ledger.findFirst(P, "key"));
         assertEquals(Optional.of(new SourcedEvent(all.get(0), Optional.empty())), ledger.findWithSource(P, "a"));
         assertEquals(all, ledger.page(P, EventFilter.ALL, PAGE).items());
-        UsageKey march = new UsageKey(ORGANISATION, UsagePeriod.month(YearMonth.of(2026, 3)));
-        assertEquals(all, ledger.received(march, PAGE).items());
+        assertEquals(all, ledger.received(MARCH, PAGE).items());
     }
 
     @Test
@@ -199,15 +202,44 @@ abstract class EventFieldCases extends EventRepositoryFixture {
         Instant at = Instant.parse("2026-03-18T00:00:00.000001Z");
         List<Delivery> recorded = ledger.recordDeliveries(List.of(
                 new NewDelivery("d1", P, "e", "endpoint-1", Delivery.SUCCESS, Optional.of(at.plusNanos(999))),
-                new NewDelivery("d2", P, "e", "", "", Optional.empty())));
+                new NewDelivery("d2", P, "e", "", "", Optional.empty()),
+                new NewDelivery("d3", P, "e", "", "Failure", Optional.empty(), "503 \"é😀\"\n", METADATA)));
         assertEquals(
                 List.of(
                         new Delivery("d1", P, "e", "endpoint-1", Delivery.SUCCESS, at),
-                        new Delivery("d2", P, "e", "", "", NOW)),
+                        new Delivery("d2", P, "e", "", "", NOW),
+                        new Delivery("d3", P, "e", "", "Failure", NOW, "503 \"é😀\"\n", METADATA)),
                 recorded);
         assertEquals(Optional.of(recorded.get(0)), ledger.findDelivery(P, "d1"));
         assertEquals(Optional.of(recorded.get(1)), ledger.findDelivery(P, "d2"));
+        assertEquals(Optional.of(recorded.get(2)), ledger.findDelivery(P, "d3"));
         assertEquals(Optional.empty(), ledger.findDelivery(SIBLING, "d1"), "in another project");
         assertEquals(List.of(), ledger.recordDeliveries(List.of()));
+    }
+
+    @Test
+    final void updatesFailureReasonWithStatusAndKeepsItOtherwise() {
+        recorded(event("e").payload(Payload.of("text")));
+        ledger.recordDeliveries(List.of(
+                new NewDelivery("d", P, "e", "endpoint", "Failure", Optional.of(NOW), "connection refused", METADATA),
+                new NewDelivery("other", P, "e", "", "Failure", Optional.of(NOW), "gone", "")));
+
+        assertTrue(ledger.updateDeliveryStatus(P, "d", "Retry"));
+        assertEquals(
+                Optional.of(new Delivery("d", P, "e", "endpoint", "Retry", NOW, "connection refused", METADATA)),
+                ledger.findDelivery(P, "d"));
+        assertTrue(ledger.updateDeliveryStatus(P, "d", "Failure", "504 Gateway Timeout"));
+        assertEquals(
+                Optional.of(new Delivery("d", P, "e", "endpoint", "Failure", NOW, "504 Gateway Timeout", METADATA)),
+                ledger.findDelivery(P, "d"));
+        assertFalse(ledger.updateDeliveryStatus(SIBLING, "d", "Lost", "lost"));
+        assertFalse(ledger.updateDeliveryStatus(P, "missing", "Lost", "lost"));
+
+        assertTrue(ledger.updateDeliveryStatus(P, "d", Delivery.SUCCESS, ""));
+        Delivery sent = new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA);
+        assertEquals(Optional.of(sent), ledger.findDelivery(P, "d"));
+        assertEquals(
+                List.of(new SentDelivery(sent, 4)), ledger.sent(MARCH, PAGE).items());
+        assertEquals("gone", ledger.findDelivery(P, "other").orElseThrow().failureReason());
     }
 }
