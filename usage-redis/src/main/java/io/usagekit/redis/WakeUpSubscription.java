@@ -6,11 +6,10 @@ import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.usagekit.FlightStore.Registration;
 import io.usagekit.redis.internal.ConnectionAttempt;
 import io.usagekit.redis.internal.Connections;
-import io.usagekit.redis.internal.Connector;
-import io.usagekit.redis.internal.LivenessProbe;
 import io.usagekit.redis.internal.OutageLog;
 import io.usagekit.redis.internal.RedisErrors;
 import io.usagekit.redis.internal.Timeouts;
+import io.usagekit.redis.internal.WakeUpConnection;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -34,9 +33,6 @@ final class WakeUpSubscription {
 
     private static final Logger LOG = LoggerFactory.getLogger(RedisUsage.class);
 
-    /** How long a connection is taken to answer since it last did. */
-    private static final long PROOF_NANOS = TimeUnit.SECONDS.toNanos(1);
-
     /** Registered action, compared by identity: the same action may be registered twice. */
     private static final class Waiter {
         private final Runnable action;
@@ -59,24 +55,17 @@ final class WakeUpSubscription {
     private final OutageLog refusal = new OutageLog(
             "Redis refuses the subscription to wake-ups; loads that wait for other processes poll instead",
             "Redis accepts the subscription to wake-ups again");
-    private final OutageLog silence = new OutageLog(
-            "Redis doesn't answer on the connection for wake-ups, which is replaced; loads that wait for other processes poll",
-            "Redis sends wake-ups again");
-    private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
-    private final LivenessProbe<StatefulRedisPubSubConnection<String, String>> liveness;
+    private final WakeUpConnection link;
     private final Connections connections;
     private final Timeouts timeouts;
     private final String channel;
-    /** When the connection last proved that it answers, in nanoseconds. */
-    private volatile long proven;
-
     private final AtomicBoolean proofScheduled = new AtomicBoolean();
     private volatile boolean closed;
 
     private final RedisPubSubAdapter<String, String> listener = new RedisPubSubAdapter<>() {
         @Override
         public void message(String channel, String entry) {
-            proven = System.nanoTime();
+            link.prove();
             waiters.getOrDefault(entry, List.of()).forEach(Waiter::wake);
         }
 
@@ -86,7 +75,7 @@ final class WakeUpSubscription {
             waiters.values().forEach(all -> all.forEach(Waiter::wake));
             ready.complete(null);
             // Begins the time within which a PING is to be answered: only that ends an incident of silence.
-            proven = System.nanoTime();
+            link.prove();
         }
     };
 
@@ -94,16 +83,7 @@ final class WakeUpSubscription {
         this.channel = channel;
         this.connections = connections;
         this.timeouts = connections.timeouts();
-        this.connector = new Connector<>(() -> subscribe(connections.connectPubSub()), connections.failover(), limits);
-        this.liveness = new LivenessProbe<>(
-                connector,
-                connections.commandTimeout(),
-                timeouts,
-                connection -> answered(),
-                () -> silence.begin(
-                        silence.state(),
-                        "no answer to a PING within commandTimeout (" + connections.commandTimeout() + ")"));
-        this.proven = System.nanoTime();
+        this.link = new WakeUpConnection("Redis", made -> subscribe(connections.connectPubSub()), connections, limits);
     }
 
     private StatefulRedisPubSubConnection<String, String> subscribe(
@@ -119,32 +99,21 @@ final class WakeUpSubscription {
         return connection;
     }
 
-    /**
-     * Starts to connect, unless connected or connecting, and to probe a connection that hasn't proved for a second that it answers. One whose
-     * server has left its cluster is replaced. That there is none is logged by the connection for commands.
-     */
+    /** Makes sure that there is a connection which answers; one whose server has left its cluster is replaced. */
     void connect() {
-        StatefulRedisPubSubConnection<String, String> connection = connector.connection();
+        StatefulRedisPubSubConnection<String, String> connection = link.connection();
         if (connection != null && !connections.receivesPublications(connection)) {
-            var unused = connector.replace(connection);
-            return;
+            link.replace(connection);
+        } else {
+            link.connect();
         }
-        // Of a connection in the making the confirmation of its subscription proves that it answers.
-        if (connection != null && System.nanoTime() - proven >= PROOF_NANOS) {
-            liveness.start(connection);
-        }
-    }
-
-    private void answered() {
-        proven = System.nanoTime();
-        silence.end();
     }
 
     /** Goes on each second, whatever becomes of an attempt to connect. */
     private void scheduleProof() {
-        boolean isNeeded = !closed && (!waiters.isEmpty() || silence.isOngoing());
+        boolean isNeeded = !closed && (!waiters.isEmpty() || link.isSilent());
         if (isNeeded && proofScheduled.compareAndSet(false, true)) {
-            var unused = timeouts.after(PROOF_NANOS).thenRun(() -> {
+            var unused = timeouts.after(WakeUpConnection.PROOF_NANOS).thenRun(() -> {
                 proofScheduled.set(false);
                 connect();
                 scheduleProof();
@@ -154,7 +123,7 @@ final class WakeUpSubscription {
 
     /** Waits until the subscription is confirmed or has failed, but no longer than this. */
     void await(Duration wait) {
-        var unused = connector.attempt().whenComplete((connection, error) -> {
+        var unused = link.attempt().whenComplete((connection, error) -> {
             if (error != null) {
                 ready.complete(null);
             }
@@ -190,6 +159,6 @@ final class WakeUpSubscription {
 
     void close() {
         closed = true;
-        connector.close();
+        link.close();
     }
 }
