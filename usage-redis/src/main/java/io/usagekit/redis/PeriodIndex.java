@@ -252,7 +252,13 @@ final class PeriodIndex {
     private CompletionStage<Void> invalidateEntry(String entry) {
         return scripts.scripted(
                 entry,
-                () -> scripts.run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), keys.wakeUps())
+                () -> scripts.run(
+                                Purpose.DELETE,
+                                answer -> true,
+                                INVALIDATE,
+                                keys.all(entry),
+                                keys.wakeUps(),
+                                scripts.shard(keys, entry))
                         .thenAccept(done -> {}),
                 () -> connections
                         .send(entry, Purpose.DELETE, redis -> {

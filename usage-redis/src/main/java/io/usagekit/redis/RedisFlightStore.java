@@ -236,6 +236,7 @@ final class RedisFlightStore implements FlightStore {
                         Long.toString(life),
                         millis(figure.age()),
                         keys.wakeUps(),
+                        scripts.shard(keys, keys.of(key)),
                         Long.toString(clock.at(now))));
         return scripts.together(
                         () -> publish.apply(indexed(key)),
@@ -261,6 +262,7 @@ final class RedisFlightStore implements FlightStore {
                                 List.of(keys.lock(entry)),
                                 token,
                                 keys.wakeUps(),
+                                scripts.shard(keys, entry),
                                 entry)
                         .thenAccept(answer -> {}));
     }
@@ -279,6 +281,7 @@ final class RedisFlightStore implements FlightStore {
                                 List.of(keys.lock(entry)),
                                 token,
                                 keys.wakeUps(),
+                                scripts.shard(keys, entry),
                                 entry,
                                 shortened(reason),
                                 millis(backOff))

@@ -1,18 +1,41 @@
 package io.usagekit.redis;
 
+import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * Names of keys and channels in Redis: entries {@code prefix:organisation:period}, and the keys that belong to them. Braces are
  * literal: they choose a key's hash slot and distinguish the other keys from entries.
  */
 record RedisKeys(String prefix) {
+
+    /**
+     * Number of channels of sharded wake-ups. Each is for the entries of as many hash slots that follow each other, so that nearly all of them are on the
+     * channel's own node. Processes of all versions have to agree on it.
+     */
+    static final int SHARDS = 256;
+
+    private static final int SLOTS_OF_SHARD = SlotHash.SLOT_COUNT / SHARDS;
+
+    /** The hash tag of each shard's channel: the smallest number in one of its slots. */
+    private static final List<String> TAGS = tags();
+
+    private static List<String> tags() {
+        Map<Integer, String> tags = new TreeMap<>();
+        for (int number = 0; tags.size() < SHARDS; number++) {
+            String tag = Integer.toString(number);
+            tags.putIfAbsent(SlotHash.getSlot(tag) / SLOTS_OF_SHARD, tag);
+        }
+        return List.copyOf(tags.values());
+    }
 
     /** Returns the entry of a figure. Both parts are encoded and hold no colon or brace, so keys neither collide nor choose a slot. */
     String of(UsageKey key) {
@@ -47,6 +70,20 @@ record RedisKeys(String prefix) {
     /** Returns the channel of wake-ups; each message is an entry. */
     String wakeUps() {
         return prefix + ":wakeups";
+    }
+
+    /** Returns the channels of sharded wake-ups. */
+    List<String> shards() {
+        return TAGS.stream().map(this::ofShard).toList();
+    }
+
+    /** Returns the channel of an entry's sharded wake-ups, whose hash slot is most likely on the entry's node; each message is an entry. */
+    String shard(String entry) {
+        return ofShard(TAGS.get(SlotHash.getSlot(entry) / SLOTS_OF_SHARD));
+    }
+
+    private String ofShard(String tag) {
+        return wakeUps() + ":{" + tag + "}";
     }
 
     private static String encode(String organisationId) {

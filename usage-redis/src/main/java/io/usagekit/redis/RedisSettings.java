@@ -104,10 +104,10 @@ record RedisSettings(
         return SingleFlights.fleetWide(openFlightStore(), lease, pollInterval, heartbeat);
     }
 
-    /** Opens two connections, one for commands and one for wake-ups, and waits for both together. */
+    /** Opens the connections for commands and for wake-ups, and waits for them together. */
     FlightStore openFlightStore() {
         Connections connections = connections();
-        WakeUpSubscription wakeUps = new WakeUpSubscription(connections, keys().wakeUps(), limits());
+        WakeUpSubscription wakeUps = new WakeUpSubscription(connections, keys(), limits());
         long began = System.nanoTime();
         wakeUps.connect();
         connections.open(connectTimeout);

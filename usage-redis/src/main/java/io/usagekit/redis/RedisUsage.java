@@ -38,7 +38,8 @@ import java.util.Objects;
  *       during the back-off after a failed computation: {@code failed}, fence and reason;
  *   <li>{@code usage:fence:{usage:org-123:2026-03}}, a hash of the fences {@code issued}, {@code published} and
  *       {@code invalidated}, which outlives the lock by ten leases, at least 10 minutes;
- *   <li>the channel {@code usage:wakeups}, whose messages are entries with a released lock.
+ *   <li>the channel {@code usage:wakeups}, whose messages are entries with a released lock, and over a cluster of Redis 7 or later the sharded channels
+ *       {@code usage:wakeups:{n}}, one for each 64 hash slots of entries, with the smallest number {@code n} in one of these slots.
  * </ul>
  * All keys have an expiry. None may be evicted before it: without its period in the index an entry isn't found when its
  * organisation is invalidated. So a server with a {@code maxmemory} needs the policy {@code noeviction}.
@@ -83,7 +84,8 @@ public final class RedisUsage {
 
     /**
      * Returns a builder of a cache, a near cache and single-flight over a Redis Cluster. They have a connection to each master, find out by themselves where
-     * hash slots are, and need {@code CLUSTER} (the subcommand {@code NODES}) beyond the commands above; the client's addresses say how to connect to
+     * hash slots are, and need {@code CLUSTER} (the subcommand {@code NODES}) beyond the commands above; from Redis 7 on wake-ups are sharded where the
+     * user may {@code SPUBLISH} and {@code SSUBSCRIBE} on {@code usage:wakeups:*}. The client's addresses say how to connect to
      * nodes. An outage of a node is one of its hash slots.
      */
     public static Builder builder(RedisClusterClient client) {
@@ -192,7 +194,7 @@ public final class RedisUsage {
         /**
          * Opens single-flight across all processes that share the Redis and the key prefix ({@link SingleFlights#fleetWide}): one
          * process computes a figure and stores it in the cache, the others wait for it. Opens two connections in the manner of
-         * {@link #build()}, one for commands (over a cluster one to each master) and one that is subscribed to the wake-ups of other processes,
+         * {@link #build()}, one for commands and one that is subscribed to the wake-ups of other processes (over a cluster one of both to each master, and one more),
          * which answers a {@code PING} each second while loads wait; {@link SingleFlight#close()} closes them. It starts no thread of its
          * own but where the service isn't passed it itself, e.g. behind a decorator of the host's: a daemon thread for deadlines.
          *

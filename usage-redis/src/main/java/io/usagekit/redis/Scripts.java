@@ -28,6 +28,11 @@ final class Scripts {
         return connections;
     }
 
+    /** Returns the channel on which to publish an entry's sharded wake-ups; empty where none are sharded. */
+    String shard(RedisKeys keys, String entry) {
+        return connections.areSharded() ? keys.shard(entry) : "";
+    }
+
     /**
      * Runs a script.
      *

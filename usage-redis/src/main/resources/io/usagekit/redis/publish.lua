@@ -9,10 +9,11 @@
 -- ARGV[4]  its time to live in milliseconds
 -- ARGV[5]  the figure's age in milliseconds
 -- ARGV[6]  the channel of wake-ups
--- ARGV[7]  the time at which the figure had that age, or earlier, by this server's clock in microseconds; 0 if unknown
--- ARGV[8]  the period
--- ARGV[9]  the time to keep the period in the index, in milliseconds
--- ARGV[10] what the names of the organisation's entries begin with, for the error
+-- ARGV[7]  the shard's channel of wake-ups, or empty: see wake()
+-- ARGV[8]  the time at which the figure had that age, or earlier, by this server's clock in microseconds; 0 if unknown
+-- ARGV[9]  the period
+-- ARGV[10] the time to keep the period in the index, in milliseconds
+-- ARGV[11] what the names of the organisation's entries begin with, for the error
 -- Returns {'stored'}, or if the figure is rejected {'superseded', newer value, PTTL in milliseconds},
 -- {'lease_lost', fence issued last} or {'invalidated'}; where loads were to be woken, one more part: see wake(). An error if another type is in the
 -- index's place.
@@ -22,14 +23,14 @@ local answer = {'stored'}
 
 -- Subtracts the delay of a command that waited in a hanging server: the figure would look younger than it is otherwise.
 local life = tonumber(ARGV[4])
-if tonumber(ARGV[7]) > 0 then
-    life = life - math.max(0, math.ceil((microseconds() - tonumber(ARGV[7])) / 1000))
+if tonumber(ARGV[8]) > 0 then
+    life = life - math.max(0, math.ceil((microseconds() - tonumber(ARGV[8])) / 1000))
 end
 
 if known.issued == fence and life < 1 then
     answer = {'invalidated'}
 elseif known.issued == fence then
-    local wrong = KEYS[4] and add_period(KEYS[4], ARGV[8], ARGV[9], ARGV[10])
+    local wrong = KEYS[4] and add_period(KEYS[4], ARGV[9], ARGV[10], ARGV[11])
     if wrong then
         return wrong
     end
@@ -53,6 +54,6 @@ if ours then
     redis.call('DEL', KEYS[2])
 end
 if ours or answer[1] == 'stored' then
-    return wake(ARGV[6], KEYS[1], answer)
+    return wake(ARGV[6], ARGV[7], KEYS[1], answer)
 end
 return answer

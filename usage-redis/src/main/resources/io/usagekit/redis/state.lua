@@ -116,10 +116,15 @@ local function add_period(key, period, time, entries)
     return nil
 end
 
--- Wakes the loads that wait for this entry. Returns the answer with one more part: an empty list, or one with the reason if this user may
--- not publish. That is no failure of the script, which has written: loads that wait also poll.
-local function wake(channel, entry, answer)
-    local published = redis.pcall('PUBLISH', channel, entry)
+-- Wakes the loads that wait for this entry: on the shard's channel, if there is one ('' if not) and this server publishes on it, else on the channel of
+-- all nodes. This server doesn't before Redis 7, where this user may not, and where another node has the channel's hash slot. Returns the answer with
+-- one more part: an empty list, or one with the reason if this user may not publish at all. That is no failure of the script, which has
+-- written: loads that wait also poll.
+local function wake(channel, shard, entry, answer)
+    local published = shard ~= '' and redis.pcall('SPUBLISH', shard, entry)
+    if type(published) ~= 'number' then
+        published = redis.pcall('PUBLISH', channel, entry)
+    end
     answer[#answer + 1] = type(published) == 'table' and {published.err} or {}
     return answer
 end

@@ -32,14 +32,22 @@ abstract class ClusterFixture {
 
     @BeforeEach
     final void start() {
-        cluster = RedisCluster.start("cluster-require-full-coverage no");
+        cluster = startCluster("cluster-require-full-coverage no");
         client = RedisClusterClient.create(
                 cluster.urls().stream().map(RedisURI::create).toList());
         log = new CapturedLog();
     }
 
+    /** Starts the cluster of a test. */
+    RedisCluster startCluster(String... settings) {
+        return RedisCluster.start(settings);
+    }
+
     @AfterEach
     final void stop() {
+        if (cluster == null) {
+            return; // skipped
+        }
         log.close();
         client.shutdown();
         cluster.close();

@@ -192,7 +192,7 @@ class RedisClusterIT {
 
     /** Nodes have users of their own: what one of them refuses says nothing of the others. */
     @ParameterizedTest
-    @CsvSource({"-@scripting,refuses scripts", "-publish,refuses to publish wake-ups"})
+    @CsvSource({"-@scripting,refuses scripts", "-@pubsub,refuses to publish wake-ups"})
     void reportsOnceWhatOneNodeRefuses(String rule, String message) {
         SharedCluster.empty();
         SharedCluster.with(redis -> allow(redis, "+@all"));

@@ -272,7 +272,7 @@ class RedisFlightOutageIT extends RedisOutageFixture {
     void removesEntryWhenLastRegistrationIsClosed() {
         ConnectionAttempt.Limits limits = ConnectionAttempt.Limits.of(client, Duration.ofSeconds(20));
         WakeUpSubscription wakeUps =
-                new WakeUpSubscription(new OneServer(client, COMMAND_TIMEOUT, limits), "usage:wakeups", limits);
+                new WakeUpSubscription(new OneServer(client, COMMAND_TIMEOUT, limits), new RedisKeys("usage"), limits);
         wakeUps.await(Duration.ofSeconds(20));
         List<Registration> registrations = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {

@@ -2,6 +2,7 @@ package io.usagekit.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import java.net.URLDecoder;
@@ -41,6 +42,20 @@ class RedisKeysTest {
     @Test
     void startsKeysWithPrefix() {
         assertThat(new RedisKeys("eu:prod").of(new UsageKey("org-123", MARCH))).isEqualTo("eu:prod:org-123:2026-03");
+    }
+
+    /** Processes of all versions agree on the channels. */
+    @Test
+    void namesShardsOfWakeUpsByTheirSlots() {
+        List<String> shards = KEYS.shards();
+        assertThat(shards)
+                .hasSize(256)
+                .startsWith("usage:wakeups:{460}", "usage:wakeups:{14}")
+                .endsWith("usage:wakeups:{430}");
+        for (int shard = 0; shard < shards.size(); shard++) {
+            assertThat(SlotHash.getSlot(shards.get(shard)) / 64).isEqualTo(shard);
+        }
+        assertThat(KEYS.shard("usage:org-123:2026-03")).isEqualTo("usage:wakeups:{0}");
     }
 
     @ParameterizedTest

@@ -358,16 +358,26 @@ public final class Cluster implements Connections {
         return owner != null && connection(owner).isCurrent(link);
     }
 
-    /** Publications reach all nodes: any of them will do, the next one with each attempt. */
+    @Override
+    public boolean areSharded() {
+        return true;
+    }
+
+    /** Publications that aren't sharded reach all nodes: any of them will do, the next one with each attempt. */
     @Override
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
         List<String> all = owners().stream().sorted().toList();
         int next = Math.floorMod(subscriptions.getAndIncrement(), all.isEmpty() ? seeds.size() : all.size());
-        RedisURI address = all.isEmpty() ? seeds.get(next) : uri(all.get(next));
-        StatefulRedisPubSubConnection<String, String> connection = nodes.connectPubSub(StringCodec.UTF8, address);
+        String address = all.isEmpty() ? Topology.address(seeds.get(next)) : all.get(next);
+        StatefulRedisPubSubConnection<String, String> connection = connectPubSub(address);
         subscribed.keySet().removeIf(former -> !former.isOpen());
-        subscribed.put(connection, Topology.address(address));
+        subscribed.put(connection, address);
         return connection;
+    }
+
+    /** Connects to a node, {@code host:port}, for sharded publications; blocks. */
+    StatefulRedisPubSubConnection<String, String> connectPubSub(String address) {
+        return nodes.connectPubSub(StringCodec.UTF8, uri(address));
     }
 
     @Override

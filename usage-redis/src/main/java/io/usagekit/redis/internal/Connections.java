@@ -42,6 +42,11 @@ public interface Connections {
     /** Takes note that the server has refused a command with keys of different hash slots. */
     default void refusesSeveralSlots() {}
 
+    /** Whether publications may be sharded: nodes pass those on among themselves that have the channel's hash slot. */
+    default boolean areSharded() {
+        return false;
+    }
+
     /** Whether the server that has a key refuses scripts, so that none is to be sent to it at present. */
     boolean refusesScripts(String key);
 

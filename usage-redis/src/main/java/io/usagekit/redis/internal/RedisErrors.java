@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 /** Finds the root cause of Lettuce's exceptions, and whether a retry can cure it. */
 public final class RedisErrors {
 
+    private static final String UNKNOWN_COMMAND = "ERR unknown command";
+
     /** How Redis's replies begin that last until somebody corrects the client's or the server's settings. */
     private static final List<String> PERMANENT_REPLIES = List.of(
             "NOAUTH",
@@ -29,7 +31,7 @@ public final class RedisErrors {
             "ERR DB index is out of range",
             "ERR invalid DB index",
             "ERR SELECT is not allowed",
-            "ERR unknown command");
+            UNKNOWN_COMMAND);
 
     /** What the reply to a script contains that lacks a permission, before Redis 7 and since. */
     private static final List<String> REFUSED_SCRIPT =
@@ -84,6 +86,11 @@ public final class RedisErrors {
                         && REFUSED_SCRIPTS
                                 .matcher(String.valueOf(cause.getMessage()))
                                 .matches());
+    }
+
+    /** Whether the server doesn't have a command. */
+    static boolean isUnknownCommand(Throwable error) {
+        return String.valueOf(error.getMessage()).startsWith(UNKNOWN_COMMAND);
     }
 
     /** Whether a command is refused since its keys are of different hash slots. */

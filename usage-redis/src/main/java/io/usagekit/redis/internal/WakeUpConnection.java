@@ -17,6 +17,7 @@ public final class WakeUpConnection {
 
     private final Connector<StatefulRedisPubSubConnection<String, String>> connector;
     private final LivenessProbe<StatefulRedisPubSubConnection<String, String>> liveness;
+    private final String server;
     private final OutageLog silence;
     /** When the connection last proved that it answers, in nanoseconds. */
     private volatile long proven = System.nanoTime();
@@ -32,6 +33,7 @@ public final class WakeUpConnection {
             Function<WakeUpConnection, StatefulRedisPubSubConnection<String, String>> connect,
             Connections connections,
             ConnectionAttempt.Limits limits) {
+        this.server = server;
         this.silence = new OutageLog(
                 server
                         + " doesn't answer on the connection for wake-ups, which is replaced; loads that wait for other processes poll",
@@ -61,6 +63,12 @@ public final class WakeUpConnection {
         return connector.connection();
     }
 
+    /** Whether there is a connection, and it isn't known to be broken. */
+    boolean isOpen() {
+        StatefulRedisPubSubConnection<String, String> connection = connection();
+        return connection != null && connection.isOpen();
+    }
+
     /** Returns the latest attempt to connect. */
     public CompletableFuture<StatefulRedisPubSubConnection<String, String>> attempt() {
         return connector.attempt();
@@ -86,8 +94,20 @@ public final class WakeUpConnection {
         return silence.isOngoing();
     }
 
+    /** Closes the connection to a server from which no wake-ups are expected any more; doesn't wait. */
+    void retire() {
+        silence.leave(server + " has no part in wake-ups any more");
+        var unused = connector.retire();
+    }
+
+    /** Closes the connection, which the future waits for. */
+    CompletableFuture<Void> closing() {
+        silence.close();
+        return connector.retire();
+    }
+
     /** Closes the connection; waits for that at most {@link Connector#CLOSE_LIMIT}. */
     public void close() {
-        connector.close();
+        Connector.await(closing());
     }
 }
