@@ -69,13 +69,17 @@ alter table {events_ids} add column if not exists idempotency_key text;
 
 create index if not exists events_ids_key_idx on {events_ids} (project_id, idempotency_key) where idempotency_key is not null;
 
--- The partitions of events whose ids are all entered, in one row, each with the transaction that attached it; and those that were entered once and are gone.
+-- The partitions of events whose ids are all entered, in one row, each with the transaction that attached it; and those that have been detached or dropped
+-- since, whose entries may be left.
 create table if not exists {events_ids_partitions} (
     is_row boolean primary key default true check (is_row),
     partitions oid[] not null default '{}',
     attached_by xid[] not null default '{}',
     gone oid[] not null default '{}'
 );
+
+-- The other partitions, at any level, of which some ids may be entered.
+alter table {events_ids_partitions} add column if not exists unlisted oid[] not null default '{}';
 
 -- The same of deliveries.
 create table if not exists {deliveries_ids} (
@@ -90,3 +94,5 @@ create table if not exists {deliveries_ids_partitions} (
     attached_by xid[] not null default '{}',
     gone oid[] not null default '{}'
 );
+
+alter table {deliveries_ids_partitions} add column if not exists unlisted oid[] not null default '{}';

@@ -202,14 +202,14 @@ final class LedgerInstaller {
             }
             enter(installation, it -> ids.call(it, LedgerStatement.ENTER_IDS).one(row -> row.text("entered")));
         }
-        long deleted = ENTERED_IDS;
-        while (deleted == ENTERED_IDS) {
+        long deleted;
+        do {
             deleted = enter(
                     installation,
                     it -> ids.call(it, LedgerStatement.DELETE_OLD_IDS)
                             .number("limit", ENTERED_IDS)
                             .one(row -> row.number("deleted")));
-        }
+        } while (deleted > 0);
     }
 
     private void enterIdsOf(Installation installation, LedgerSql ids, long partition) throws SQLException {

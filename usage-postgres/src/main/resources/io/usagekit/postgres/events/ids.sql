@@ -125,17 +125,48 @@ end
 $usagekit$;
 
 -- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
--- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays, and isn't locked. One of the same row is set to what
--- the row has; that is locked against any change, since the trigger of another transaction may have set the entry. Returns the last id, or null where
+-- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays, and isn't locked, unless that row is missing, e.g.
+-- since it was changed while its partition was detached. One of the same row is set to what the row has; that is locked against any change, since the trigger of another transaction may have set the entry. Returns the last id, or null where
 -- there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
+    others text[];
     last text;
 begin
     perform from pg_inherits i where i.inhrelid = given and i.inhparent = {rows.literal}::regclass;
     if not found then
         return null;
+    end if;
+    execute format(
+        $query$
+            select array_agg(i.id)
+            from (
+                select r.id, r.created_at
+                from %1$s r
+                where $2 is null or r.id > $2
+                order by r.id, r.created_at
+                limit $3
+            ) n
+            join %2$s i on i.id = n.id
+            where i.created_at <> n.created_at and pg_partition_root(i.partition) = $1
+        $query$,
+        given::regclass,
+        {ids.literal}
+    )
+    into others
+    using {rows.literal}::regclass, after, most;
+    if others is not null then
+        perform
+        from {ids} i
+        where i.id = any (others)
+            and not exists (select from {rows} r where r.id = i.id and r.created_at = i.created_at offset 0)
+        order by i.id collate "C"
+        for update;
+        -- Looks again, since another transaction may have inserted the row that was missing.
+        delete from {ids} i
+        where i.id = any (others)
+            and not exists (select from {rows} r where r.id = i.id and r.created_at = i.created_at offset 0);
     end if;
     execute format(
         $query$
@@ -195,8 +226,8 @@ end
 $usagekit$;
 
 -- Lists partitions whose ids are entered: the given one; or, where none is given, those that have at most 1,000 rows, whose ids it enters itself, unless
--- many partitions are left or another session lists some. A partition isn't listed if it has an id that another one has as well. Those that are
--- gone are remembered, until their entries are deleted. Only for a role that may insert into the table.
+-- many partitions are left or another session lists some. A partition isn't listed if it has an id that another row has as well. Those that aren't
+-- listed are remembered, and those that were detached or dropped, until their entries are deleted. Only for a role that may insert into the table.
 create or replace function {enter_ids}(given oid) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
@@ -207,7 +238,11 @@ declare
     is_small boolean;
     entered oid[] := '{}';
     entered_by xid[] := '{}';
-    missing oid[];
+    taken constant text := 'from %s r join %s i on i.id = r.id'
+        || ' where i.created_at <> r.created_at and pg_partition_root(i.partition) = $1';
+    present oid[];
+    others oid[];
+    detached oid[];
     unentered oid[] := array(select {unentered_partitions}());
 begin
     if not has_any_column_privilege(role, {rows.literal}::regclass, 'insert') then
@@ -237,15 +272,20 @@ begin
                 into is_small;
             end if;
             if is_small or leaf.id = given then
-                execute format(
-                    'select not exists ('
-                        || 'select from %s r join %s i on i.id = r.id'
-                        || ' where i.created_at <> r.created_at and pg_partition_root(i.partition) = $1)',
-                    leaf.id::regclass,
-                    {ids.literal}
-                )
+                execute format('select not exists (select ' || taken || ')', leaf.id::regclass, {ids.literal})
                 into is_entered
                 using {rows.literal}::regclass;
+                if not is_entered then
+                    execute format(
+                        'select not exists (select ' || taken
+                            || ' and exists (select from %s o where o.id = i.id and o.created_at = i.created_at offset 0))',
+                        leaf.id::regclass,
+                        {ids.literal},
+                        {rows.literal}
+                    )
+                    into is_entered
+                    using {rows.literal}::regclass;
+                end if;
             end if;
             if is_entered and is_small then
                 perform {enter_ids_of}(leaf.id, null, 1001);
@@ -271,45 +311,90 @@ begin
             entered_by := entered_by || leaf.attached_by;
         end if;
     end loop;
-    missing := known.gone || array(select unnest(known.partitions) except select unnest(entered));
+    present := array(
+        with recursive tree (id) as (
+            select i.inhrelid
+            from pg_inherits i
+            where i.inhparent = {rows.literal}::regclass
+            union all
+            select i.inhrelid
+            from tree t
+            join pg_inherits i on i.inhparent = t.id
+        )
+
+        select t.id
+        from tree t
+    );
+    others := array(select p from unnest(present) p where p <> all (entered) order by p);
+    detached := array(
+        select unnest(known.gone)
+        union
+        select k.id
+        from unnest(known.partitions, known.attached_by) as k (id, attached_by)
+        where not exists (
+            select
+            from pg_inherits i
+            where i.inhparent = {rows.literal}::regclass and i.inhrelid = k.id and i.xmin = k.attached_by
+        )
+        union
+        select p from unnest(known.unlisted) p where p <> all (present)
+        order by 1
+    );
     update {ids_partitions} e
-    set partitions = entered, attached_by = entered_by, gone = missing
-    where (e.partitions, e.attached_by, e.gone) is distinct from (entered, entered_by, missing);
+    set partitions = entered, attached_by = entered_by, unlisted = others, gone = detached
+    where (e.partitions, e.attached_by, e.unlisted, e.gone) is distinct from (entered, entered_by, others, detached);
 end
 $usagekit$;
 
--- Deletes entries of partitions that are missing, at most so many; returns how many. Leaves out those that another transaction has locked, which may
--- take them over: as long as there are any, a later call deletes those that are left.
+-- Deletes entries of partitions that are missing, and those of rows that were deleted while their partition was detached, at most so many; returns how
+-- many, none where none are left but those that another transaction has locked, which may take them over: a later call deletes these.
 create or replace function {delete_old_ids}(most bigint) returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
+    detached oid[];
+    old text[];
     deleted bigint;
 begin
-    perform from {ids_partitions} e where e.gone <> '{}' for update;
+    select e.gone
+    into detached
+    from {ids_partitions} e
+    where e.gone <> '{}'
+        or exists (
+            select
+            from unnest(e.partitions || e.unlisted) p
+            where pg_partition_root(p) is distinct from {rows.literal}::regclass
+        )
+        or (pg_partition_root({rows.literal}::regclass) is null and exists (select from {ids}))
+    for update;
     if not found then
         return 0;
     end if;
-    with old (id) as materialized (
-        select o.id
-        from {ids} o
-        where pg_partition_root(o.partition) is distinct from {rows.literal}::regclass
+    old := array(
+        select i.id
+        from {ids} i
+        where pg_partition_root(i.partition) is distinct from {rows.literal}::regclass
+            or (
+                i.partition = any (detached)
+                and not exists (select from {rows} r where r.id = i.id and r.created_at = i.created_at offset 0)
+            )
         limit most
-        for update skip locked
-    )
-
-    delete from {ids} i
-    using old o
-    where i.id = o.id and pg_partition_root(i.partition) is distinct from {rows.literal}::regclass;
-    get diagnostics deleted = row_count;
-    if deleted < most then
-        update {ids_partitions}
-        set gone = '{}'
-        where not exists (
-            select
-            from {ids} o
-            where pg_partition_root(o.partition) is distinct from {rows.literal}::regclass
-        );
+    );
+    if old = '{}' then
+        update {ids_partitions} e
+        set
+            gone = '{}',
+            unlisted = array(select p from unnest(e.unlisted) p where pg_partition_root(p) = {rows.literal}::regclass order by p);
+        return 0;
     end if;
+    old := array(select i.id from {ids} i where i.id = any (old) for update skip locked);
+    -- Looks again: another transaction may have taken an entry over, or inserted a row that was missing.
+    delete from {ids} i
+    where i.id = any (old)
+        and (
+            pg_partition_root(i.partition) is distinct from {rows.literal}::regclass
+            or not exists (select from {rows} r where r.id = i.id and r.created_at = i.created_at offset 0)
+        );
+    get diagnostics deleted = row_count;
     return deleted;
 end
 $usagekit$;

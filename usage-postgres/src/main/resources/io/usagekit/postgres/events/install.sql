@@ -141,7 +141,7 @@ select {enter_ids_of}(:partition::bigint::oid, (:after::text[])[1], :limit::bigi
 select {enter_ids}(:partition::bigint::oid)::text as entered
 
 -- name: delete-old-ids
--- Deletes ids that were entered of partitions that are gone.
+-- Deletes ids that were entered of partitions that are gone, or of rows that were deleted while their partition was detached.
 --
 -- Parameter: :limit, at most so many.
 -- Returns a row: deleted, their number.
