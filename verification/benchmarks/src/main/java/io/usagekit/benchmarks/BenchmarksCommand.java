@@ -59,7 +59,10 @@ public final class BenchmarksCommand implements Runnable {
                             description = "hits in a slice; ${DEFAULT-VALUE} by default")
                     int times)
             throws Exception {
-        return print(progress -> new NearBenchmark(times).run(WARM_UP, checkedRounds(), progress));
+        NearBenchmark benchmark = new NearBenchmark(times);
+        print(progress -> benchmark.run(WARM_UP, checkedRounds(), progress));
+        spec.commandLine().getOut().println(benchmark.octets());
+        return finished();
     }
 
     @Command(name = "hit", description = "A hit in Redis, beside a bare GET whose value Jackson reads, and JetCache.")

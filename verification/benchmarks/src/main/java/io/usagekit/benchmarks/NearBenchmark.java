@@ -7,6 +7,10 @@ import com.alicp.jetcache.support.JavaValueDecoder;
 import com.alicp.jetcache.support.JavaValueEncoder;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.freva.asciitable.AsciiTable;
+import com.github.freva.asciitable.Column;
+import com.github.freva.asciitable.HorizontalAlign;
+import com.sun.management.ThreadMXBean;
 import io.lettuce.core.RedisClient;
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
@@ -17,10 +21,12 @@ import io.usagekit.UsagePeriod;
 import io.usagekit.UsageService;
 import io.usagekit.redis.RedisUsage;
 import io.usagekit.servers.EmbeddedRedisServer;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.YearMonth;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -39,11 +45,19 @@ final class NearBenchmark {
     private static final String TEXT =
             "v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
     private static final int ROOM = 10_000;
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     /** Where what is read goes, so that reading it can't be left out. */
     private @Nullable Object sink;
 
+    private long nanos;
+
     private final int times;
+
+    private List<Octets> octets = List.of();
+
+    /** Octets that one hit allocates. */
+    private record Octets(String name, double allocated) {}
 
     /**
      * Prepares.
@@ -66,9 +80,13 @@ final class NearBenchmark {
                             .ttl(Duration.ofHours(2))
                             .build();
                     com.alicp.jetcache.Cache<String, String> jetCache = jetCache(client)) {
-                return new Comparison(
-                                List.of(bare(), near(cache), service(service), redisson(redisson), jetCache(jetCache)))
-                        .run(warmUp, rounds, progress);
+                List<Peer> peers =
+                        List.of(bare(), clock(), near(cache), service(service), redisson(redisson), jetCache(jetCache));
+                List<Comparison.Result> results = new Comparison(peers).run(warmUp, rounds, progress);
+                octets = peers.stream()
+                        .map(peer -> new Octets(peer.name(), octets(peer)))
+                        .toList();
+                return results;
             } finally {
                 redisson.shutdown();
                 client.shutdown();
@@ -89,6 +107,15 @@ final class NearBenchmark {
         return Peer.mean("Caffeine, bare", times, n -> {
             for (int i = 0; i < n; i++) {
                 sink = bare.getIfPresent(KEY);
+            }
+        });
+    }
+
+    /** What each look into the memory costs besides: how long it is current is a time. */
+    private Peer clock() {
+        return Peer.mean("System.nanoTime()", times, n -> {
+            for (int i = 0; i < n; i++) {
+                nanos = System.nanoTime();
             }
         });
     }
@@ -164,6 +191,32 @@ final class NearBenchmark {
         if (hit.get() == null) {
             throw new IllegalStateException("what was put isn't found");
         }
+    }
+
+    private double octets(Peer peer) {
+        long thread = Thread.currentThread().getId();
+        long before = THREADS.getThreadAllocatedBytes(thread);
+        peer.measure();
+        return (double) (THREADS.getThreadAllocatedBytes(thread) - before) / times;
+    }
+
+    /** What hits allocate, for people to read; after {@link #run}. */
+    String octets() {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        octets,
+                        List.of(
+                                new Column()
+                                        .header("a hit")
+                                        .dataAlign(HorizontalAlign.LEFT)
+                                        .with(Octets::name),
+                                new Column()
+                                        .header("octets allocated")
+                                        .headerAlign(HorizontalAlign.RIGHT)
+                                        .dataAlign(HorizontalAlign.RIGHT)
+                                        .with(one -> String.format(Locale.ROOT, "%,.0f", one.allocated()))))
+                .asString();
     }
 
     /** What was read last. */
