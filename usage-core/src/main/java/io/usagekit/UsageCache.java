@@ -8,6 +8,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Stores figures for a time. A cache that fails costs speed, never an answer: the service goes on without it.
@@ -18,7 +20,7 @@ import java.util.concurrent.CompletionStage;
  * for it again: a cache doesn't grow with the number of keys ever put.
  *
  * <p>A cache that keeps a copy in this process's memory overrides {@link #near}, {@link #fallback} and
- * {@link #putFallback} as well; all others leave them as they are.
+ * {@link #putFallback} as well, and {@link #readNear} if its hits are to cost little; all others leave them as they are.
  *
  * @since 0.1
  */
@@ -80,6 +82,36 @@ public interface UsageCache extends AutoCloseable {
      */
     default Optional<AgedUsage> near(UsageKey key) {
         return Optional.empty();
+    }
+
+    /**
+     * Passes the figure that {@link #near} returns to a function, without objects for the answer and the age: a service calls this for each
+     * hit in memory. This calls {@link #near}.
+     *
+     * @param <T> what the function makes of the figure
+     * @param reader called at most once, on this thread
+     * @return what the function returns; null if {@code near} would return nothing
+     */
+    default <T> @Nullable T readNear(UsageKey key, NearReader<T> reader) {
+        AgedUsage figure = near(key).orElse(null);
+        return figure == null ? null : reader.read(figure.usage(), TimeUnit.NANOSECONDS.convert(figure.age()));
+    }
+
+    /**
+     * Receives a figure of a cache's memory. It does no I/O, and calls nothing of the cache.
+     *
+     * @param <T> what it makes of the figure
+     */
+    @FunctionalInterface
+    interface NearReader<T> {
+
+        /**
+         * Reads the figure.
+         *
+         * @param ageNanos its age in nanoseconds; {@link Long#MAX_VALUE} if that is more than a {@code long} holds
+         */
+        @Nullable
+        T read(OrganisationUsage usage, long ageNanos);
     }
 
     /**

@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,25 +15,28 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UsageResult {
 
-    /** Null if there is a figure, which says it. */
-    private final @Nullable UsageKey pendingKey;
+    /** What is known without the figure; null if there is one. */
+    private final @Nullable Pending pending;
 
     private final Freshness freshness;
-    private final @Nullable AgedUsage figure;
-    private final Instant createdAt;
-    private final Duration freshUntil;
+    private final @Nullable OrganisationUsage usage;
+    // Times are numbers, since a hit in memory makes no other object than this one and its key.
+    private final long ageNanos;
+    private final long freshUntilNanos;
+
+    private record Pending(UsageKey key, Instant at) {}
 
     private UsageResult(
-            @Nullable UsageKey pendingKey,
+            @Nullable Pending pending,
             Freshness freshness,
-            @Nullable AgedUsage figure,
-            Instant createdAt,
-            Duration freshUntil) {
-        this.pendingKey = pendingKey;
+            @Nullable OrganisationUsage usage,
+            long ageNanos,
+            long freshUntilNanos) {
+        this.pending = pending;
         this.freshness = freshness;
-        this.figure = figure;
-        this.createdAt = createdAt;
-        this.freshUntil = freshUntil;
+        this.usage = usage;
+        this.ageNanos = ageNanos;
+        this.freshUntilNanos = freshUntilNanos;
     }
 
     /** A figure within the soft limit, of which no time is left: {@link #freshFor()} is zero. */
@@ -46,17 +50,32 @@ public final class UsageResult {
      * @param freshUntil the age at which the figure isn't fresh any more
      */
     public static UsageResult fresh(AgedUsage figure, Duration freshUntil) {
-        return known(Freshness.FRESH, figure, Objects.requireNonNull(freshUntil, "freshUntil"));
+        return known(Freshness.FRESH, figure, nanos(freshUntil));
+    }
+
+    /**
+     * A figure within the soft limit, as {@link #fresh(AgedUsage, Duration)} returns it.
+     *
+     * @param ageNanos its age in nanoseconds
+     * @param freshUntilNanos the age at which the figure isn't fresh any more, in nanoseconds
+     * @throws IllegalArgumentException if {@code ageNanos} is negative
+     */
+    public static UsageResult fresh(OrganisationUsage usage, long ageNanos, long freshUntilNanos) {
+        if (ageNanos < 0) {
+            throw new IllegalArgumentException("ageNanos must be at least 0, but was " + ageNanos);
+        }
+        return new UsageResult(
+                null, Freshness.FRESH, Objects.requireNonNull(usage, "usage"), ageNanos, freshUntilNanos);
     }
 
     /** A figure older than the soft limit, or not known to be the newest. */
     public static UsageResult stale(AgedUsage figure) {
-        return known(Freshness.STALE, figure, Duration.ZERO);
+        return known(Freshness.STALE, figure, 0);
     }
 
     /** A figure older than the hard limit, for want of a newer one. */
     public static UsageResult staleOnError(AgedUsage figure) {
-        return known(Freshness.STALE_ON_ERROR, figure, Duration.ZERO);
+        return known(Freshness.STALE_ON_ERROR, figure, 0);
     }
 
     /**
@@ -66,32 +85,31 @@ public final class UsageResult {
      */
     public static UsageResult pending(UsageKey key, Instant at) {
         Objects.requireNonNull(key, "key");
-        return new UsageResult(key, Freshness.PENDING, null, at.truncatedTo(ChronoUnit.MICROS), Duration.ZERO);
+        return new UsageResult(new Pending(key, at.truncatedTo(ChronoUnit.MICROS)), Freshness.PENDING, null, 0, 0);
     }
 
-    private static UsageResult known(Freshness freshness, AgedUsage figure, Duration freshUntil) {
-        return new UsageResult(null, freshness, figure, figure.usage().createdAt(), freshUntil);
+    private static UsageResult known(Freshness freshness, AgedUsage figure, long freshUntilNanos) {
+        return new UsageResult(null, freshness, figure.usage(), nanos(figure.age()), freshUntilNanos);
+    }
+
+    /** The most that a {@code long} holds if it is more. */
+    private static long nanos(Duration duration) {
+        return TimeUnit.NANOSECONDS.convert(duration);
     }
 
     /** The same answer under another spelling of the organisation's id. */
     public UsageResult withOrganisationId(String other) {
-        UsageKey pending = pendingKey;
         return new UsageResult(
-                pending == null ? null : new UsageKey(other, pending.period()),
+                pending == null ? null : new Pending(new UsageKey(other, pending.key.period()), pending.at),
                 freshness,
-                figure == null ? null : new AgedUsage(figure.usage().withOrganisationId(other), figure.age()),
-                createdAt,
-                freshUntil);
-    }
-
-    private Optional<AgedUsage> figure() {
-        return Optional.ofNullable(figure);
+                usage == null ? null : usage.withOrganisationId(other),
+                ageNanos,
+                freshUntilNanos);
     }
 
     /** Key of the requested figure. */
     public UsageKey key() {
-        UsageKey pending = pendingKey;
-        return pending != null ? pending : figure().orElseThrow().usage().key();
+        return pending != null ? pending.key : usage().orElseThrow().key();
     }
 
     /** How fresh the figure is. */
@@ -101,7 +119,7 @@ public final class UsageResult {
 
     /** Whether there is no figure yet. */
     public boolean isPending() {
-        return figure == null;
+        return usage == null;
     }
 
     /**
@@ -109,22 +127,22 @@ public final class UsageResult {
      * it is pending.
      */
     public boolean isPeriodOver() {
-        return figure != null && figure.usage().isPeriodOver();
+        return usage != null && usage.isPeriodOver();
     }
 
     /** The figure; empty exactly if {@link #isPending()}. */
     public Optional<OrganisationUsage> usage() {
-        return figure().map(AgedUsage::usage);
+        return Optional.ofNullable(usage);
     }
 
     /** How many rows the figure counts without their octets, which can't be known any more: {@link OrganisationUsage#unmeasured}; 0 if pending. */
     public long unmeasured() {
-        return figure().map(known -> known.usage().unmeasured()).orElse(0L);
+        return usage == null ? 0 : usage.unmeasured();
     }
 
-    /** How old the figure is; empty exactly if {@link #isPending()}. */
+    /** How old the figure is, exact up to 292 years; empty exactly if {@link #isPending()}. */
     public Optional<Duration> age() {
-        return figure().map(AgedUsage::age);
+        return usage().map(known -> Duration.ofNanos(ageNanos));
     }
 
     /**
@@ -132,13 +150,12 @@ public final class UsageResult {
      * zero; zero unless it is fresh.
      */
     public Duration freshFor() {
-        Duration left = figure().map(known -> freshUntil.minus(known.age())).orElse(Duration.ZERO);
-        return left.isNegative() ? Duration.ZERO : left;
+        return ageNanos < freshUntilNanos ? Duration.ofNanos(freshUntilNanos - ageNanos) : Duration.ZERO;
     }
 
     /** When the figure was computed, or, if it is pending, when this answer was given. */
     public Instant createdAt() {
-        return createdAt;
+        return pending != null ? pending.at : usage().orElseThrow().createdAt();
     }
 
     /** Bean form of {@link #key()}: a mapper without {@code usage-jackson} prints the whole answer, not only that it isn't pending. */
@@ -163,26 +180,26 @@ public final class UsageResult {
 
     /** Bean form of {@link #createdAt()}. */
     public Instant getCreatedAt() {
-        return createdAt;
+        return createdAt();
     }
 
     @Override
     public boolean equals(Object other) {
         return other instanceof UsageResult that
-                && Objects.equals(pendingKey, that.pendingKey)
+                && Objects.equals(pending, that.pending)
                 && freshness == that.freshness
-                && Objects.equals(figure, that.figure)
-                && createdAt.equals(that.createdAt)
-                && freshUntil.equals(that.freshUntil);
+                && Objects.equals(usage, that.usage)
+                && ageNanos == that.ageNanos
+                && freshUntilNanos == that.freshUntilNanos;
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(pendingKey, freshness, figure, createdAt, freshUntil);
+        return Objects.hash(pending, freshness, usage, ageNanos, freshUntilNanos);
     }
 
     @Override
     public String toString() {
-        return figure().map(f -> freshness + " " + f).orElseGet(() -> freshness + " " + key());
+        return freshness + " " + (usage == null ? key() : new AgedUsage(usage, Duration.ofNanos(ageNanos)));
     }
 }

@@ -66,6 +66,28 @@ class UsageFigureTest {
     }
 
     @Test
+    void freshResultOfNumbersIsThatOfDurations() {
+        UsageResult fresh = UsageResult.fresh(USAGE, 7_000_000_001L, 60_000_000_000L);
+        assertThat(fresh)
+                .isEqualTo(UsageResult.fresh(
+                        new AgedUsage(USAGE, Duration.ofSeconds(7).plusNanos(1)), Duration.ofMinutes(1)));
+        assertThat(fresh.age()).contains(Duration.ofSeconds(7).plusNanos(1));
+        assertThat(fresh.freshFor()).isEqualTo(Duration.ofSeconds(53).minusNanos(1));
+        assertThat(UsageResult.fresh(USAGE, 2, 1).freshFor()).isZero();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UsageResult.fresh(USAGE, -1, 1))
+                .withMessage("ageNanos must be at least 0, but was -1");
+    }
+
+    @Test
+    void agesBeyondTheRangeOfNanosecondsCountAsItsEnd() {
+        Duration longest = Duration.ofNanos(Long.MAX_VALUE);
+        for (Duration age : List.of(longest, longest.plusNanos(1), Duration.ofSeconds(Long.MAX_VALUE))) {
+            assertThat(UsageResult.stale(new AgedUsage(USAGE, age)).age()).contains(longest);
+        }
+    }
+
+    @Test
     void anotherSpellingOfTheIdChangesNothingElse() {
         OrganisationUsage usage = new OrganisationUsage(KEY, new UsageMetrics(3, 7), UsageMetrics.ZERO, COMPUTED, 2);
         OrganisationUsage other = usage.withOrganisationId("ORG-123");

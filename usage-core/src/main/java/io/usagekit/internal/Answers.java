@@ -4,10 +4,11 @@ import io.usagekit.AgedUsage;
 import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome;
 import io.usagekit.LoadOutcome.Origin;
+import io.usagekit.OrganisationUsage;
+import io.usagekit.UsageCache;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
 import io.usagekit.UsageResult;
-import java.time.Duration;
 import java.time.InstantSource;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,7 @@ final class Answers {
     private final Limits limits;
     private final UsageListener listener;
     private final InstantSource clock;
+    private final UsageCache.NearReader<UsageResult> freshOnly = this::fresh;
 
     Answers(Limits limits, UsageListener listener, InstantSource clock) {
         this.limits = limits;
@@ -27,8 +29,17 @@ final class Answers {
     /** Returns the result of a cached figure; null if it isn't fresh. */
     @Nullable
     UsageResult fresh(AgedUsage figure) {
-        Duration freshUntil = limits.freshUntil(figure);
-        return figure.age().compareTo(freshUntil) < 0 ? UsageResult.fresh(figure, freshUntil) : null;
+        return limits.isFresh(figure) ? UsageResult.fresh(figure, limits.freshUntil(figure)) : null;
+    }
+
+    /** Makes the result of a figure in memory if that is fresh; nothing of another one. */
+    UsageCache.NearReader<UsageResult> freshOnly() {
+        return freshOnly;
+    }
+
+    private @Nullable UsageResult fresh(OrganisationUsage usage, long ageNanos) {
+        long freshUntilNanos = limits.freshUntilNanos(usage);
+        return ageNanos < freshUntilNanos ? UsageResult.fresh(usage, ageNanos, freshUntilNanos) : null;
     }
 
     UsageResult stale(UsageKey key, AgedUsage figure) {

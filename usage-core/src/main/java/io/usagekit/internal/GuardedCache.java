@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,6 +25,8 @@ import org.slf4j.LoggerFactory;
 final class GuardedCache {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageCache.class);
+    private static final String THREW_IN_MEMORY =
+            "a usage cache threw on a look into its memory; the call goes on without that";
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
     private final UsageCache cache;
@@ -51,6 +54,16 @@ final class GuardedCache {
         return found.isPresent() && !limits.isServable(found.get()) ? Optional.empty() : found;
     }
 
+    /** Passes the figure of the near cache to a function; null if there is none, or the function returns null. */
+    <T> @Nullable T readNear(UsageKey key, UsageCache.NearReader<T> reader) {
+        try {
+            return cache.readNear(key, reader);
+        } catch (RuntimeException e) {
+            LOG.warn(THREW_IN_MEMORY, e);
+            return null;
+        }
+    }
+
     /** Returns the fallback copy. */
     Optional<AgedUsage> fallback(UsageKey key) {
         return fromMemory(key, cache::fallback).filter(limits::isAlive);
@@ -60,7 +73,7 @@ final class GuardedCache {
         try {
             return memory.apply(key);
         } catch (RuntimeException e) {
-            LOG.warn("a usage cache threw on a look into its memory; the call goes on without that", e);
+            LOG.warn(THREW_IN_MEMORY, e);
             return Optional.empty();
         }
     }

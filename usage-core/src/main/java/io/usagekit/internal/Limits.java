@@ -3,6 +3,8 @@ package io.usagekit.internal;
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How old a figure may be. One that was computed before its period's end isn't fresh after it; whether the end has passed says the clock
@@ -15,25 +17,27 @@ import java.time.Duration;
  */
 public record Limits(Duration soft, Duration hard, Duration grace, int jitterPercent) {
 
+    /** A period that ends so long after a figure was computed is further away than any limit. */
+    private static final long FAR_SECONDS = TimeUnit.DAYS.toSeconds(36_500);
+
     /** Past its hard limit and its grace a figure is as good as absent. */
     Duration life() {
         return hard.plus(grace);
     }
 
     boolean isFresh(AgedUsage figure) {
-        return figure.age().compareTo(freshUntil(figure)) < 0;
+        return nanos(figure.age()) < freshUntilNanos(figure.usage());
     }
 
     /** The age at which this very figure isn't fresh any more: one that was computed before its period's end not after it. */
     Duration freshUntil(AgedUsage figure) {
-        Duration soft = softFor(figure);
-        Duration limit = soft.compareTo(hard) < 0 ? soft : hard;
-        OrganisationUsage usage = figure.usage();
-        if (usage.isPeriodOver()) {
-            return limit;
-        }
-        Duration atEnd = ageAtEnd(usage);
-        return atEnd.compareTo(limit) < 0 ? atEnd : limit;
+        return Duration.ofNanos(freshUntilNanos(figure.usage()));
+    }
+
+    /** {@link #freshUntil} in nanoseconds. */
+    long freshUntilNanos(OrganisationUsage usage) {
+        long limit = Math.min(softNanosFor(usage), hard.toNanos());
+        return usage.isPeriodOver() ? limit : Math.min(limit, ageAtEnd(usage));
     }
 
     boolean isServable(AgedUsage figure) {
@@ -49,27 +53,41 @@ public record Limits(Duration soft, Duration hard, Duration grace, int jitterPer
      * on nothing but the figure, all processes agree on it, and it doesn't waver from one call to the next.
      */
     Duration softFor(AgedUsage figure) {
-        if (jitterPercent == 0 || soft.isZero()) {
-            return soft;
-        }
-        int spread = 10 * jitterPercent;
-        int hash = mix(figure.usage().organisationId().hashCode()
-                + 31 * figure.usage().period().hashCode()
-                + 961 * figure.usage().createdAt().hashCode());
-        int permille = Math.floorMod(hash, 2 * spread + 1) - spread;
-        long nanos = soft.toNanos();
-        return Duration.ofNanos(nanos + nanos / 1_000 * permille);
+        return Duration.ofNanos(softNanosFor(figure.usage()));
     }
 
-    /** The age at which the figure's period ends; only of a figure that was computed before that. */
-    private static Duration ageAtEnd(OrganisationUsage usage) {
-        return Duration.between(usage.createdAt(), usage.period().end());
+    private long softNanosFor(OrganisationUsage usage) {
+        long nanos = soft.toNanos();
+        if (jitterPercent == 0) {
+            return nanos;
+        }
+        int spread = 10 * jitterPercent;
+        int hash = mix(usage.organisationId().hashCode()
+                + 31 * usage.period().hashCode()
+                + 961 * usage.createdAt().hashCode());
+        int permille = Math.floorMod(hash, 2 * spread + 1) - spread;
+        return nanos + nanos / 1_000 * permille;
+    }
+
+    /** The age in nanoseconds at which the figure's period ends; only of a figure that was computed before that. */
+    private static long ageAtEnd(OrganisationUsage usage) {
+        Instant computed = usage.createdAt();
+        Instant end = usage.period().end();
+        long seconds = end.getEpochSecond() - computed.getEpochSecond();
+        return seconds < FAR_SECONDS
+                ? TimeUnit.SECONDS.toNanos(seconds) + end.getNano() - computed.getNano()
+                : Long.MAX_VALUE;
+    }
+
+    /** The most that a {@code long} holds if it is more. */
+    private static long nanos(Duration duration) {
+        return TimeUnit.NANOSECONDS.convert(duration);
     }
 
     /** Whether the figure was computed before its period's end, and that has passed since. */
     static boolean isOverdue(AgedUsage figure) {
         OrganisationUsage usage = figure.usage();
-        return !usage.isPeriodOver() && figure.age().compareTo(ageAtEnd(usage)) >= 0;
+        return !usage.isPeriodOver() && nanos(figure.age()) >= ageAtEnd(usage);
     }
 
     /**
@@ -80,7 +98,7 @@ public record Limits(Duration soft, Duration hard, Duration grace, int jitterPer
         if (!isOverdue(old)) {
             return limit;
         }
-        Duration sinceEnd = old.age().minus(ageAtEnd(old.usage()));
+        Duration sinceEnd = old.age().minusNanos(ageAtEnd(old.usage()));
         return sinceEnd.compareTo(limit) < 0 ? sinceEnd : limit;
     }
 

@@ -4,6 +4,7 @@ import io.usagekit.Freshness;
 import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
+import io.usagekit.UsageResult;
 import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.List;
@@ -38,6 +39,13 @@ final class SafeListener implements UsageListener {
             } catch (Throwable e) {
                 thrown(host, e);
             }
+        }
+    }
+
+    /** A hit in memory, of this result. */
+    void hit(UsageKey key, UsageResult found) {
+        if (hosts.length > 0) {
+            hit(key, UsageListener.Tier.NEAR, found.age().orElseThrow());
         }
     }
 

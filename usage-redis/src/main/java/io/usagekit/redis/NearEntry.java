@@ -4,16 +4,17 @@ import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Figure in this process's memory, with its own age and expiry by the local ticker. */
 final class NearEntry implements NearStore.Slot {
 
-    /** Far below the largest difference of two readings of a nano ticker. */
-    private static final Duration MAX_TIME_TO_LIVE = Duration.ofDays(36_500);
+    /** Most nanoseconds of an age and of a time to live: a hundred years, far below the largest difference of two readings of a nano ticker. */
+    private static final long MAX_NANOS = TimeUnit.DAYS.toNanos(36_500);
 
     private final OrganisationUsage usage;
-    private final Duration age;
+    private final long age;
     private final long began;
     private final long expires;
     private final @Nullable TrackingValidity validity;
@@ -22,11 +23,15 @@ final class NearEntry implements NearStore.Slot {
     private NearEntry(
             AgedUsage figure, long began, Duration timeToLive, @Nullable TrackingValidity validity, boolean unstored) {
         this.usage = figure.usage();
-        this.age = figure.age();
+        this.age = nanos(figure.age());
         this.began = began;
-        this.expires = began + (timeToLive.compareTo(MAX_TIME_TO_LIVE) < 0 ? timeToLive : MAX_TIME_TO_LIVE).toNanos();
+        this.expires = began + nanos(timeToLive);
         this.validity = validity;
         this.unstored = unstored;
+    }
+
+    private static long nanos(Duration duration) {
+        return Math.min(TimeUnit.NANOSECONDS.convert(duration), MAX_NANOS);
     }
 
     /**
@@ -51,7 +56,7 @@ final class NearEntry implements NearStore.Slot {
 
     /** Whether the figure was computed later than that one. */
     boolean isYoungerThan(NearEntry other) {
-        return began - age.toNanos() - (other.began - other.age.toNanos()) > 0;
+        return began - age - (other.began - other.age) > 0;
     }
 
     /** Whether both are the figure of one computation. */
@@ -76,7 +81,20 @@ final class NearEntry implements NearStore.Slot {
 
     /** Returns the figure with its present age and the period of this key. */
     AgedUsage as(UsageKey key, long now) {
-        long kept = Math.max(0, now - began); // the clock may have been read before the figure arrived
-        return new AgedUsage(usage.withPeriod(key.period()), age.plusNanos(kept));
+        return figure(usageFor(key), ageNanos(now));
+    }
+
+    static AgedUsage figure(OrganisationUsage usage, long ageNanos) {
+        return new AgedUsage(usage, Duration.ofNanos(ageNanos));
+    }
+
+    /** Returns the figure with the period of this key. */
+    OrganisationUsage usageFor(UsageKey key) {
+        return usage.withPeriod(key.period());
+    }
+
+    /** Returns the present age in nanoseconds. */
+    long ageNanos(long now) {
+        return age + Math.max(0, now - began); // the clock may have been read before the figure arrived
     }
 }

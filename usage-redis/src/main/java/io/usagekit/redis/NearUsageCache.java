@@ -40,19 +40,24 @@ final class NearUsageCache implements UsageCache {
 
     @Override
     public Optional<AgedUsage> near(UsageKey key) {
+        return Optional.ofNullable(readNear(key, NearEntry::figure));
+    }
+
+    @Override
+    public <T> @Nullable T readNear(UsageKey key, NearReader<T> reader) {
         TrackingValidity validity = tracking.validity(key);
         if (validity == null) {
-            return Optional.empty();
+            return null;
         }
         // The validity is checked before the entry is read: a thread delayed in between finds a newer entry, or none.
         long now = ticker.getAsLong();
         if (!validity.isValid(now)) {
-            return Optional.empty();
+            return null;
         }
         NearEntry figure = store.entry(key);
         return figure != null && figure.isTrackedBy(validity) && figure.isAlive(now)
-                ? Optional.of(figure.as(key, now))
-                : Optional.empty();
+                ? reader.read(figure.usageFor(key), figure.ageNanos(now))
+                : null;
     }
 
     @Override

@@ -88,7 +88,9 @@ public final class CanonicalIdService implements UsageService {
     @Override
     public UsageResult get(String organisationId, UsagePeriod period) {
         ids.awaitReady();
-        return as(organisationId, service.get(ids.canonical(organisationId), period));
+        String canonical = ids.canonical(organisationId);
+        UsageResult result = service.get(canonical, period);
+        return canonical.equals(organisationId) ? result : as(organisationId, result);
     }
 
     @Override

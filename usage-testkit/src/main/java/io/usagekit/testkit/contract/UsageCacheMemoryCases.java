@@ -26,6 +26,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Cases of what a cache holds: many threads at once, expired entries, copies in this process's memory. */
@@ -214,7 +215,7 @@ abstract class UsageCacheMemoryCases {
     final void returnsFromMemoryOnlyWhatGetReturns() {
         UsageKey key = new UsageKey("org-123", MARCH);
         UsageKey asWindow = new UsageKey("org-123", UsagePeriod.between(MARCH.start(), MARCH.end()));
-        assertEquals(Optional.empty(), cache().near(key), "never put");
+        assertNotNear(key, "never put");
         for (long figure = 1; figure <= 3; figure++) {
             contract.await(cache().put(
                             key, new AgedUsage(UsageCacheContract.usage(key, figure), Duration.ofSeconds(5)), MINUTE));
@@ -227,28 +228,38 @@ abstract class UsageCacheMemoryCases {
             contract.await(cache().put(key, new AgedUsage(UsageCacheContract.usage(key, 4), Duration.ZERO), MINUTE));
             assertTrue(contract.await(cache().get(key)).isPresent(), "read into the memory, if there is one");
             contract.await(invalidation.get());
-            assertEquals(Optional.empty(), cache().near(key), "invalidated");
+            assertNotNear(key, "invalidated");
         }
         contract.await(cache().put(key, new AgedUsage(UsageCacheContract.usage(key, 5), Duration.ZERO), MINUTE));
         assertTrue(contract.await(cache().get(key)).isPresent(), "read into the memory, if there is one");
         contract.elapse(MINUTE);
-        assertEquals(Optional.empty(), cache().near(key), "expired");
+        assertNotNear(key, "expired");
         assertEquals(Optional.empty(), cache().fallback(key), "expired");
     }
 
     private void assertNear(UsageKey key, long figure) {
-        cache().near(key).ifPresent(found -> {
+        Stream.of(cache().near(key), read(key)).flatMap(Optional::stream).forEach(found -> {
             assertEquals(UsageCacheContract.usage(key, figure), found.usage(), "the figure in memory");
             assertEquals(key.period().label(), found.usage().period().label(), "the requested label");
             UsageCacheContract.assertAge(Duration.ofSeconds(5), found.age());
         });
     }
 
+    private void assertNotNear(UsageKey key, String reason) {
+        assertEquals(Optional.empty(), cache().near(key), reason);
+        assertEquals(Optional.empty(), read(key), reason);
+    }
+
+    private Optional<AgedUsage> read(UsageKey key) {
+        return Optional.ofNullable(
+                cache().readNear(key, (usage, ageNanos) -> new AgedUsage(usage, Duration.ofNanos(ageNanos))));
+    }
+
     @Test
     final void returnsFallbackCopiesAsFallbackOnly() {
         UsageKey key = new UsageKey("org-123", MARCH);
         cache().putFallback(key, new AgedUsage(UsageCacheContract.usage(key, 1), Duration.ofSeconds(5)), MINUTE);
-        assertEquals(Optional.empty(), cache().near(key), "near: a copy that no other process has");
+        assertNotNear(key, "near: a copy that no other process has");
         cache().fallback(key).ifPresent(found -> {
             assertEquals(UsageCacheContract.usage(key, 1), found.usage(), "the fallback copy");
             UsageCacheContract.assertAge(Duration.ofSeconds(5), found.age());

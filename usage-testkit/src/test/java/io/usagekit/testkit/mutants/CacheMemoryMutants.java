@@ -22,6 +22,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** Caches that invalidate, hold or close wrongly. */
 final class CacheMemoryMutants {
@@ -167,6 +168,34 @@ final class CacheMemoryMutants {
                                                         found.usage().sent(),
                                                         found.usage().createdAt()),
                                                 found.age()));
+                            }
+                        }),
+                forwarding(
+                        "the memory passes on what is invalidated",
+                        "returnsFromMemoryOnlyWhatGetReturns",
+                        cache -> new Near(cache) {
+                            @Override
+                            public <T> @Nullable T readNear(UsageKey key, NearReader<T> reader) {
+                                AgedUsage found = memory.get(key);
+                                return found == null
+                                        ? null
+                                        : reader.read(
+                                                found.usage().withPeriod(key.period()),
+                                                found.age().toNanos());
+                            }
+                        }),
+                forwarding(
+                        "the memory passes on figures without their ages",
+                        "returnsFromMemoryOnlyWhatGetReturns",
+                        cache -> new Near(cache) {
+                            @Override
+                            public Optional<AgedUsage> near(UsageKey key) {
+                                return right.get(key).toCompletableFuture().join();
+                            }
+
+                            @Override
+                            public <T> @Nullable T readNear(UsageKey key, NearReader<T> reader) {
+                                return super.readNear(key, (usage, ageNanos) -> reader.read(usage, 0));
                             }
                         }),
                 forwarding(
