@@ -85,6 +85,31 @@ class LivenessProbeTest {
         assertThat(delays.get(1)).isBetween(TIMEOUT.multipliedBy(2), TIMEOUT.multipliedBy(4));
     }
 
+    /** Each command that times out starts the probe of its connection. */
+    @Test
+    void sendsOnePingForAllThatStartTheProbeAndNoneOnAClosedConnection() {
+        List<AtomicInteger> closed = new ArrayList<>();
+        LivenessProbe<StatefulRedisConnection<String, String>> probe = new LivenessProbe<>(
+                new Connector<>(
+                        () -> silentConnection(closed),
+                        new Failover(),
+                        ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1))),
+                TIMEOUT,
+                new Timeouts(scheduler()),
+                answered -> {},
+                () -> {});
+        StatefulRedisConnection<String, String> connection = silentConnection(closed);
+        probe.start(connection);
+        probe.start(connection);
+        assertThat(timers).as("a PING has one").hasSize(1);
+
+        StatefulRedisConnection<String, String> ended = silentConnection(closed);
+        closed.get(1).set(1);
+        probe.start(ended);
+        assertThat(timers).hasSize(1);
+        assertThat(probe.isPending(ended)).isFalse();
+    }
+
     private StatefulRedisConnection<String, String> silentConnection(List<AtomicInteger> closed) {
         AtomicInteger times = new AtomicInteger();
         closed.add(times);
