@@ -15,9 +15,6 @@ public final class MappedNames {
     /** The first version of PostgreSQL that tells which TOASTed value a column refers to. */
     private static final int FIRST_WITH_TOAST_IDS = 17;
 
-    /** The first version of PostgreSQL that returns null for a sequence that a role may not read, and no error. */
-    private static final int FIRST_WITHOUT_SEQUENCE_ERRORS = 18;
-
     private MappedNames() {}
 
     /**
@@ -306,18 +303,10 @@ public final class MappedNames {
         TableMapping mapping = shape.mapping();
         Map<String, String> guards = new HashMap<>();
         String sequence = watermark + "::pg_catalog.regclass";
-        // A dump may leave the sequence's privileges out: each change is marked then, as where the sequence isn't set.
-        String readable = serverVersion >= FIRST_WITHOUT_SEQUENCE_ERRORS
-                ? ""
-                : "pg_catalog.has_sequence_privilege(" + sequence + ", 'SELECT') and ";
         Map<String, String> times = Map.of("event", mapping.eventCreatedAt(), "delivery", mapping.deliveryCreatedAt());
-        times.forEach((table, createdAt) -> {
-            String old = column("old", createdAt);
-            String current = column("new", createdAt);
-            guards.put(table + ".inserted_recently", readable + isRecent(current, sequence));
-            guards.put(table + ".deleted_recently", readable + isRecent(old, sequence));
-            guards.put(table + ".updated_recently", isRecent("least(" + old + ", " + current + ")", sequence));
-        });
+        times.forEach((table, createdAt) -> guards.put(
+                table + ".changed_recently",
+                isRecent("least(" + column("old", createdAt) + ", " + column("new", createdAt) + ")", sequence)));
         List<String> row =
                 new ArrayList<>(List.of(mapping.eventId(), mapping.eventProjectId(), mapping.eventCreatedAt()));
         mapping.eventDeletedAt().ifPresent(row::add);

@@ -53,17 +53,18 @@ final class RollupSql {
     private static final SqlStatements WITHOUT_NAMES = SqlStatements.of(SOURCE, Map.of());
 
     /** The triggers on the host's tables, by what is in their names. */
-    private static final List<String> TRIGGERS = List.of("insert", "update", "delete", "size_delete", "truncate");
+    private static final List<String> TRIGGERS = List.of("insert", "update", "delete", "truncate");
 
     /** The functions that the triggers call. */
     private static final List<String> FUNCTIONS = List.of(
-            "event_changed",
+            "event_inserted",
             "event_updated",
-            "event_size_changed",
+            "event_deleted",
             "delivery_changed",
             "delivery_updated",
             "is_delivered",
             "table_truncated",
+            "watermark",
             "mark_hours",
             "log_event",
             "forget");

@@ -230,7 +230,7 @@ where t.tgrelid in (to_regclass(:events), to_regclass(:deliveries))
     and not t.tgisinternal
     and t.tgname like 'usagekit\_%'
     and f.proname in (
-        'event_changed', 'event_updated', 'event_size_changed', 'delivery_changed', 'delivery_updated', 'table_truncated'
+        'event_changed', 'event_inserted', 'event_updated', 'event_deleted', 'delivery_changed', 'delivery_updated', 'table_truncated'
     )
     and n.oid is distinct from to_regnamespace(:schema)
 group by n.oid, n.nspname

@@ -1,27 +1,21 @@
 -- The triggers on the host's tables.
 
--- Guards of insertions and deletions stand in WHEN, so that a write of many recent rows calls no function. PostgreSQL reads them from their
--- text for each statement, so they are short. If the watermark isn't set, no row is recent. No guard can raise an error, whatever the row
--- and the sequence hold: that error would be the host's. Most updates are of one row, for which a function's compiled guard takes less time
--- than that text.
+-- Guards of insertions, and of deletions of deliveries, stand in WHEN, so that a write of many recent rows calls no function for each.
+-- PostgreSQL reads them from their text for each statement and computes the watermark then, so that a row costs one comparison. Most updates
+-- are of one row, for which a function's compiled guard takes less time than that text; and the deletion of an event is recorded whenever it was.
 
 create trigger {trigger.insert}
     after insert on {events} for each row
-    when (({event.inserted_recently}) is not true)
-    execute function {rollups}.event_changed();
+    when (new.{event.created_at}{event.at_utc} operator(pg_catalog.<) {rollups}.watermark())
+    execute function {rollups}.event_inserted();
 
 create trigger {trigger.delete}
     after delete on {events} for each row
-    when (({event.deleted_recently}) is not true)
-    execute function {rollups}.event_changed();
+    execute function {rollups}.event_deleted();
 
 create trigger {trigger.update}
     after update on {events} for each row
     execute function {rollups}.event_updated();
-
-create trigger {trigger.size_delete}
-    after delete on {events} for each row
-    execute function {rollups}.event_size_changed();
 
 create trigger {trigger.truncate}
     after truncate on {events} for each statement
@@ -29,12 +23,12 @@ create trigger {trigger.truncate}
 
 create trigger {trigger.insert}
     after insert on {deliveries} for each row
-    when (({delivery.inserted_recently}) is not true)
+    when (new.{delivery.created_at}{delivery.at_utc} operator(pg_catalog.<) {rollups}.watermark())
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.delete}
     after delete on {deliveries} for each row
-    when (({delivery.deleted_recently}) is not true)
+    when (old.{delivery.created_at}{delivery.at_utc} operator(pg_catalog.<) {rollups}.watermark())
     execute function {rollups}.delivery_changed();
 
 create trigger {trigger.update}
@@ -49,7 +43,6 @@ create trigger {trigger.truncate}
 alter table {events} enable always trigger {trigger.insert};
 alter table {events} enable always trigger {trigger.delete};
 alter table {events} enable always trigger {trigger.update};
-alter table {events} enable always trigger {trigger.size_delete};
 alter table {events} enable always trigger {trigger.truncate};
 alter table {deliveries} enable always trigger {trigger.insert};
 alter table {deliveries} enable always trigger {trigger.delete};

@@ -139,8 +139,7 @@ alter table {rollups}.span replica identity full;
 -- The watermark, in seconds since 1970: a change of a row that is older leaves a dirty mark. It is a sequence, since sequences are
 -- read outside of any snapshot. Until the worker's first run nothing is rolled, and no change needs a mark.
 create sequence {rollups}.mark_before minvalue -9223372036854775808;
--- Every role that writes to the host's tables evaluates the triggers' guards with its own privileges.
-grant select on sequence {rollups}.mark_before to public;
+grant select on sequence {rollups}.mark_before to public; -- a worker reads it, too
 select setval({mark_before}::regclass, -62135596800, true);
 
 -- What the catalog says now about the tables of host_table. is_permanent: a crash leaves its rows as they are; is_recorded: no
@@ -434,6 +433,21 @@ begin
 end
 $usagekit$;
 
+-- The watermark, as of its own execution: a row that isn't older needs no mark. Infinity where it isn't set or can't be read: each row is older
+-- then. The triggers' conditions call it, after PostgreSQL has locked the table for writing, and only these: it is declared immutable so that
+-- PostgreSQL computes it once a statement, where it reads a condition from its text, and not for each row. An older watermark is as good within a
+-- transaction, whose end a step waits for if it has locked the table before the step publishes its own.
+create function {rollups}.watermark() returns timestamptz
+language plpgsql immutable security definer as $usagekit$
+begin
+    return coalesce(
+        pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value({mark_before}::pg_catalog.regclass)::double precision), 'infinity'
+    );
+exception when others then
+    return 'infinity';
+end
+$usagekit$;
+
 -- Functions without a search_path of their own qualify each name and operator: setting one takes longer than their work.
 
 -- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion. Returns true:
@@ -488,18 +502,13 @@ $usagekit$;
 -- them, the host's write succeeds: a mapped column was renamed or given another type, an enum's label renamed, the schema of these
 -- roll-ups renamed. No rolled hour is used from then on.
 
--- Of a late event that was inserted or deleted.
-create function {rollups}.event_changed() returns trigger
+-- Of a late event that was inserted.
+create function {rollups}.event_inserted() returns trigger
 language plpgsql security definer as $usagekit$
 declare
     is_recorded boolean;
 begin
-    is_recorded := {rollups}.mark_hours(
-        old.{event.project_id},
-        old.{event.created_at}{event.at_utc},
-        new.{event.project_id},
-        new.{event.created_at}{event.at_utc}
-    );
+    is_recorded := {rollups}.mark_hours(null, null, new.{event.project_id}, new.{event.created_at}{event.at_utc});
     return null;
 exception when others then
     {request_reset}
@@ -519,7 +528,7 @@ begin
         return null;
     end if;
     has_same_size := {event.has_same_size};
-    if ({event.updated_recently}) is not true then
+    if ({event.changed_recently}) is not true then
         is_recorded := {rollups}.mark_hours(
             old.{event.project_id},
             old.{event.created_at}{event.at_utc},
@@ -541,13 +550,20 @@ end
 $usagekit$;
 
 -- Of each event that was deleted.
-create function {rollups}.event_size_changed() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+create function {rollups}.event_deleted() returns trigger
+language plpgsql security definer as $usagekit$
 declare
     is_recorded boolean;
 begin
+    if ({event.changed_recently}) is not true then
+        is_recorded := {rollups}.mark_hours(old.{event.project_id}, old.{event.created_at}{event.at_utc}, null, null);
+    end if;
     -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
-    if not exists (select from {rollups}.state s where s.xmin = pg_current_xact_id()::xid) then
+    if not exists (
+        select
+        from {rollups}.state s
+        where s.xmin operator(pg_catalog.=) pg_catalog.pg_current_xact_id()::pg_catalog.xid
+    ) then
         is_recorded := {rollups}.log_event(old.{event.id});
     end if;
     return null;
@@ -586,7 +602,7 @@ declare
     is_delivered boolean;
     is_recorded boolean;
 begin
-    if {delivery.updated_recently} then
+    if {delivery.changed_recently} then
         return null;
     end if;
     was_delivered := {rollups}.is_delivered(old.{delivery.status});
@@ -623,8 +639,10 @@ end
 $usagekit$;
 
 revoke execute on all functions in schema {rollups} from public;
--- Readers and workers call them; they read nothing but the catalog and what is recorded of it.
+-- Readers and workers call them; they read nothing but the catalog and what is recorded of it. Each role that writes to the host's tables calls
+-- watermark.
 grant execute on function
+    {rollups}.watermark(),
     {rollups}.place(),
     {rollups}.restored_tables(regclass, regclass),
     {rollups}.parents(regclass),

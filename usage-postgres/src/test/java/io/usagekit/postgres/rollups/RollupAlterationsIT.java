@@ -182,12 +182,12 @@ class RollupAlterationsIT {
             arguments(
                     "trigger's function replaced",
                     List.of(
-                            "create or replace function {r}.event_changed() returns trigger language plpgsql as"
+                            "create or replace function {r}.event_inserted() returns trigger language plpgsql as"
                                     + " 'begin return null; end'",
                             "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')"),
                     new UsageMetrics(4, 24),
                     Remedy.ASKS_FOR_INSTALLATION,
-                    "function event_changed"),
+                    "function event_inserted"),
             arguments(
                     "trigger's function replaced, and replaced by itself",
                     List.of(

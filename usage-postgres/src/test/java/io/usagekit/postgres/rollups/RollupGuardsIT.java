@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.usagekit.UsageMetrics;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import javax.sql.DataSource;
@@ -17,6 +18,9 @@ import org.junit.jupiter.api.Test;
  * differ.
  */
 class RollupGuardsIT {
+
+    /** After so many executions the driver and PostgreSQL keep the plan of a statement. */
+    private static final int PLANNED_AFTER = 12;
 
     private RollupFixture fixture;
 
@@ -212,6 +216,46 @@ class RollupGuardsIT {
         fixture.run("insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T10:30:00Z')");
         assertThat(fixture.read().markedHours()).isEqualTo(1);
         fixture.assertExact(true);
+    }
+
+    // A statement that a session has planned, and run, before the watermark advanced.
+
+    private void insertLateByPlannedStatement() throws SQLException {
+        try (Connection writer = fixture.dataSource.getConnection();
+                PreparedStatement insert = writer.prepareStatement(
+                        fixture.sql("insert into {s}.events values (?, 'p', 'row', '', '2026-03-17T12:30:00Z')"))) {
+            for (int i = 0; i <= PLANNED_AFTER; i++) {
+                if (i == PLANNED_AFTER) {
+                    assertThat(fixture.count(writer, "select count(*) from {r}.mark"))
+                            .isZero();
+                    fixture.clock.advance(Duration.ofHours(1));
+                    fixture.runWorker();
+                }
+                insert.setString(1, "row-" + i);
+                assertThat(insert.executeUpdate()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void readsWatermarkInEachStatement() throws SQLException {
+        insertLateByPlannedStatement();
+        assertThat(fixture.read().markedHours()).isEqualTo(1);
+        fixture.assertExact(true);
+    }
+
+    @Test
+    void missesLateRowWithWatermarkOfTheSession() throws SQLException {
+        fixture.run("""
+                create or replace function {r}.watermark() returns timestamptz language plpgsql immutable security definer as $$ begin
+                    if coalesce(current_setting('guards.watermark', true), '') = '' then
+                        perform set_config('guards.watermark', to_timestamp(pg_sequence_last_value('{r}.mark_before'::regclass))::text, false);
+                    end if;
+                    return current_setting('guards.watermark');
+                end $$
+                """, WeakenedStatements.RECORD_FUNCTIONS);
+        insertLateByPlannedStatement();
+        fixture.assertExact(false);
     }
 
     // A delivery whose event is inserted after the delivery was rolled, or deleted and inserted again.

@@ -323,4 +323,25 @@ class RollupHostWritesIT {
         assertThat(received()).isEqualTo(new UsageMetrics(3, 18));
         fixture.run("drop owned by " + role, "drop role " + role);
     }
+
+    /** The only right that writers need, and PUBLIC has it: PostgreSQL asks for it before it calls the function. */
+    @Test
+    void needTheRightToExecuteTheWatermark() throws SQLException {
+        install(fixture.mapping);
+        fixture.run(
+                "create role " + role,
+                "grant usage on schema {s} to " + role,
+                "grant insert on {s}.events to " + role,
+                "revoke execute on function {r}.watermark() from public");
+        String insert = "insert into {s}.events values ('late', 'p', 'late', '', '2026-03-17T09:40:00Z')";
+        try (HikariDataSource pool = Database.newPool(1, config -> config.setConnectionInitSql("set role " + role));
+                Connection connection = pool.getConnection()) {
+            assertThatThrownBy(() -> fixture.run(connection, insert))
+                    .hasMessageContaining("permission denied for function watermark");
+            fixture.run("grant execute on function {r}.watermark() to public");
+            fixture.run(connection, insert);
+        }
+        assertThat(received()).isEqualTo(new UsageMetrics(4, 25));
+        fixture.run("drop owned by " + role, "drop role " + role);
+    }
 }

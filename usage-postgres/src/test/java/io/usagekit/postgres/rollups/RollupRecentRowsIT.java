@@ -63,4 +63,22 @@ class RollupRecentRowsIT {
                     .isPositive();
         }
     }
+
+    /** The condition of the trigger is computed in advance, but for its comparison. */
+    @Test
+    void statementsOfManyRowsReadTheWatermarkOnce() throws SQLException {
+        try (Connection connection = rolled.begin()) {
+            rolled.run(connection, "set local track_functions = 'all'");
+            rolled.run(
+                    connection,
+                    "insert into {s}.events select n, 'p', '', '', " + RECENT
+                            + ", null from generate_series(1, 100) n");
+            assertThat(rolled.count(
+                            connection,
+                            "select calls from pg_stat_xact_user_functions where funcid = '{r}.watermark'::regproc"))
+                    .isEqualTo(1);
+            connection.rollback();
+            connection.setAutoCommit(true);
+        }
+    }
 }

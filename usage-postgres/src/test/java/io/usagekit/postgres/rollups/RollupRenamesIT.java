@@ -45,7 +45,7 @@ class RollupRenamesIT {
     /** Installs the roll-ups of the tables' new names, and checks that they take the place of the old ones. */
     private void assertTakenOver(PostgresRollups now) {
         now.install();
-        assertThat(fixture.triggers(renamed)).hasSize(5);
+        assertThat(fixture.triggers(renamed)).hasSize(4);
         assertThat(Database.column("select 1 from pg_namespace where nspname = ?", fixture.schema + "_rollups"))
                 .isEmpty();
         fixture.assertExact(now, "NOT_COVERING");
@@ -178,7 +178,7 @@ class RollupRenamesIT {
         other.install();
         assertThat(rollups.status().orElseThrow().coveredBefore()).isPresent();
         assertThat(other.status().orElseThrow().coveredBefore()).isPresent();
-        assertThat(fixture.triggers(fixture.schema)).hasSize(10);
+        assertThat(fixture.triggers(fixture.schema)).hasSize(8);
         fixture.writeLate(fixture.schema);
         fixture.assertRolled(rollups);
         fixture.assertRolled(other);
