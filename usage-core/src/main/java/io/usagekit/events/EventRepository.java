@@ -46,7 +46,8 @@ public interface EventRepository {
      * is recorded as a duplicate; of any number that are recorded at once with one key, exactly one isn't a duplicate.
      *
      * <p>An id belongs to one event of one project, whatever its time: of any number that are recorded at once with one id, one is
-     * recorded. Once it is deleted for good, the id is free.
+     * recorded. Once it is deleted for good, the id is free, and its key belongs to no event; but a ledger may know both for some time after
+     * retention has deleted the event, which still counts: then the id is taken, and events with the key are duplicates.
      *
      * @return the event as it was recorded
      * @throws EventLedgerException if the id is taken, in this project or another one, or the project isn't there
@@ -66,7 +67,8 @@ public interface EventRepository {
 
     /**
      * Records those of many events that aren't recorded yet, in one transaction, e.g. of a list that was sent again after an error. An event
-     * is recorded already if its project has one with its id, live or soft-deleted, whatever else the two have; that one stays as it is. Of
+     * is recorded already if its project has one with its id, live or soft-deleted, whatever else the two have, or had one that retention has
+     * deleted and the ledger still knows; that one stays as it is. Of
      * events in the list with one id, the first is recorded. Of calls at the same time, also of {@link #recordAll}, one records an event, and the
      * others wait until its transaction has ended: each result is true once its call has returned, or, of a call in a host's transaction, once
      * that has committed.
@@ -111,7 +113,10 @@ public interface EventRepository {
      */
     Optional<Event> findFirst(String projectId, String idempotencyKey);
 
-    /** Whether {@link #findFirst} finds something: an event with this key would be a duplicate. */
+    /**
+     * Whether an event with this key would be a duplicate: {@link #findFirst} finds one, or the key is that of one which retention has deleted
+     * and the ledger still knows.
+     */
     boolean isRecorded(String projectId, String idempotencyKey);
 
     /** Where an event is to be delivered, in the order of ids; empty if the event isn't there. */

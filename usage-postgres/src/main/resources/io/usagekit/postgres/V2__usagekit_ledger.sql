@@ -96,3 +96,17 @@ create table if not exists {deliveries_ids_partitions} (
 );
 
 alter table {deliveries_ids_partitions} add column if not exists unlisted oid[] not null default '{}';
+
+-- The ids of events and deliveries that retention has deleted, for as long as PostgresLedger.Builder.retainIds says; of an event that was live and no
+-- duplicate also a digest of its idempotency key. Empty where they aren't retained.
+create table if not exists {retained_ids} (
+    role text not null check (role in ('events', 'deliveries')),
+    id text not null,
+    project_id text not null,
+    key_digest bytea, -- SHA-256 of the key in UTF-8
+    retained_until timestamptz not null,
+    primary key (role, id)
+);
+
+create index if not exists retained_ids_key_idx on {retained_ids} (project_id, key_digest) where key_digest is not null;
+create index if not exists retained_ids_until_idx on {retained_ids} (retained_until);

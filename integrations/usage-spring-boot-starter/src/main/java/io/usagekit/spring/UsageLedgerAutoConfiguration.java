@@ -46,6 +46,7 @@ public final class UsageLedgerAutoConfiguration {
                 .countDeletedProjects(properties.countDeletedProjects());
         Knobs.ifGiven(settings.duplicates(), builder::duplicates);
         Knobs.ifGiven(settings.timeout(), builder::timeout);
+        Knobs.ifGiven(settings.retainIds(), builder::retainIds);
         String secret = settings.cursorSecret();
         if (secret != null) {
             if (secret.isEmpty()) {

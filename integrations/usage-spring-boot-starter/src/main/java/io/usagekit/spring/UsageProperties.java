@@ -372,6 +372,7 @@ public record UsageProperties(
      * @param enabled Whether there is one.
      * @param duplicates Whether events that repeat an idempotency key count.
      * @param timeout How long a call may wait for a connection, and each of its statements may take. 1 ms to 1 day.
+     * @param retainIds For how long ids and keys of what retention deletes stay known, as installed by default. 0, or 1 second to 3650 days.
      * @param cursorSecret Secret that signs cursors, the same in all processes. A key of the library's by default.
      * @since 0.1
      */
@@ -379,6 +380,7 @@ public record UsageProperties(
             @DefaultValue("false") boolean enabled,
             @Nullable Duplicates duplicates,
             @Nullable Duration timeout,
+            @Nullable Duration retainIds,
             @Nullable String cursorSecret) {}
 
     /**

@@ -142,6 +142,15 @@ class SettingsIT {
     }
 
     @Test
+    void idsAreRetainedAsThePropertySays() {
+        ledger("usagekit.ledger.retain-ids=2h")
+                .run(
+                        context -> run(
+                                "do $$ begin assert (select pg_get_triggerdef(oid) like '%(''PT2H'')' from pg_trigger"
+                                        + " where tgname = 'usagekit_retain_ids' and tgrelid = '{s}.events'::regclass); end $$"));
+    }
+
+    @Test
     void cursorsAreSignedByTheSecretOfTheProperty() {
         ledger("usagekit.ledger.cursor-secret=of all processes").run(context -> {
             EventRepository events = context.getBean(EventRepository.class);

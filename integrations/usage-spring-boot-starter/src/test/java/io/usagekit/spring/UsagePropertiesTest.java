@@ -137,6 +137,10 @@ class UsagePropertiesTest {
                 wrong("usagekit.ledger.enabled", "perhaps", "perhaps"),
                 wrong("usagekit.ledger.duplicates", "some", "some"),
                 wrong("usagekit.ledger.timeout", "0s", "must be between PT0.001S and PT24H, but was PT0S"),
+                wrong(
+                        "usagekit.ledger.retain-ids",
+                        "1ms",
+                        "must be zero or between PT1S and PT87600H, but was PT0.001S"),
                 wrong("usagekit.ledger.cursor-secret", "", "must not be empty"),
                 wrong("usagekit.metrics.pause", "0s", "must be between PT1S and PT24H, but was PT0S"),
                 wrong("usagekit.web.enabled", "perhaps", "perhaps"),

@@ -7,6 +7,7 @@ import io.usagekit.cli.support.EventWindowOptions;
 import io.usagekit.cli.support.PageOptions;
 import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
+import io.usagekit.cli.support.RetainIdsOption;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
 import io.usagekit.events.Bounds;
@@ -35,6 +36,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BiFunction;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -60,13 +62,9 @@ public final class EventsCommand {
 
     /** What they have in common. */
     private abstract static class Subcommand extends DatabaseCommand {
-        final PostgresLedger ledger() {
-            return PostgresLedger.of(database().dataSource(), schema());
-        }
-
         final EventRepository repository() {
             Prerequisites.ledger(database().dataSource(), schema());
-            return ledger().repository();
+            return PostgresLedger.of(database().dataSource(), schema()).repository();
         }
     }
 
@@ -86,6 +84,9 @@ public final class EventsCommand {
             description = "Creates the library's own tables and what the ledger adds to them, where it is missing;"
                     + " blocks no writes for long.")
     static final class Install extends Subcommand {
+        @Mixin
+        private RetainIdsOption retainIds = new RetainIdsOption();
+
         @Option(names = "--print", description = "Prints the DDL instead, for psql, Flyway or Liquibase.")
         private boolean print;
 
@@ -93,15 +94,19 @@ public final class EventsCommand {
         public Integer call() {
             PrintWriter out = out();
             if (print) {
-                out.println(PostgresLedger.of(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"), schema())
+                out.println(ledger(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"))
                         .ddl()
                         .stripTrailing());
             } else {
                 Prerequisites.noOtherTables(database().dataSource(), schema());
-                ledger().install();
+                ledger(database().dataSource()).install();
                 out.println("The ledger is in schema " + schema() + ".");
             }
             return ExitCode.OK;
+        }
+
+        private PostgresLedger ledger(DataSource dataSource) {
+            return retainIds.ledger(PostgresLedger.builder(dataSource).schema(schema()));
         }
     }
 

@@ -2,12 +2,14 @@ package io.usagekit.cli.commands;
 
 import io.usagekit.cli.support.DatabaseOptions;
 import io.usagekit.cli.support.Prerequisites;
+import io.usagekit.cli.support.RetainIdsOption;
 import io.usagekit.cli.support.Specs;
 import io.usagekit.cli.support.Version;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.events.PostgresLedger;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 import picocli.CommandLine.Command;
@@ -32,6 +34,9 @@ public final class InstallCommand implements Callable<Integer> {
     @Mixin
     private DatabaseOptions database = new DatabaseOptions();
 
+    @Mixin
+    private RetainIdsOption retainIds = new RetainIdsOption();
+
     @Option(names = "--print", description = "Prints the DDL instead, for psql, Flyway or Liquibase.")
     private boolean print;
 
@@ -40,15 +45,19 @@ public final class InstallCommand implements Callable<Integer> {
         PrintWriter out = Specs.out(spec);
         String schema = database.schemaOr(TableMapping.DEFAULT_SCHEMA);
         if (print) {
-            out.println(PostgresLedger.of(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"), schema)
+            out.println(ledger(DatabaseOptions.connectingTo("jdbc:postgresql:nowhere"), schema)
                     .ddl()
                     .stripTrailing());
         } else {
             PGSimpleDataSource dataSource = database.dataSource();
             Prerequisites.noOtherTables(dataSource, schema);
-            PostgresLedger.of(dataSource, schema).install();
+            ledger(dataSource, schema).install();
             out.println("The tables are in schema " + schema + ".");
         }
         return ExitCode.OK;
+    }
+
+    private PostgresLedger ledger(DataSource dataSource, String schema) {
+        return retainIds.ledger(PostgresLedger.builder(dataSource).schema(schema));
     }
 }

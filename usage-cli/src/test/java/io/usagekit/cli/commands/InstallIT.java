@@ -22,10 +22,30 @@ class InstallIT {
         }
 
         assertThat(TestServers.query(TABLES + "'Install Here'"))
-                .isEqualTo("endpoints,event_deliveries,event_deliveries_ids,event_deliveries_ids_partitions,events,"
-                        + "events_endpoints,events_ids,events_ids_partitions,events_search,projects,sources");
+                .isEqualTo(
+                        "endpoints,event_deliveries,event_deliveries_ids,event_deliveries_ids_partitions,events,"
+                                + "events_endpoints,events_ids,events_ids_partitions,events_search,projects,retained_ids,sources");
         Run.of("events", "count", "--project", "p", "--jdbc-url", TestServers.jdbcUrl(), "--schema", schema)
                 .succeeded();
+    }
+
+    @Test
+    void retainsIdsAsLongAsTheOptionSays() {
+        String definitions =
+                "select string_agg(regexp_replace(pg_get_triggerdef(t.oid), '.*usagekit_', ''), ' ' order by t.oid)"
+                        + " from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace = 'retaining'::regnamespace"
+                        + " and t.tgname = 'usagekit_retain_ids'";
+        TestServers.without("retaining");
+        Run.of("install", "--jdbc-url", TestServers.jdbcUrl(), "--schema", "retaining", "--retain-ids", "P30D")
+                .succeeded();
+        assertThat(TestServers.query(definitions)).isEqualTo("retain_ids('PT720H') deliveries_retain_ids('PT720H')");
+        TestServers.execute(Run.of("events", "install", "--print", "--schema", "retaining", "--retain-ids", "PT2H")
+                .succeeded()
+                .out());
+        assertThat(TestServers.query(definitions)).isEqualTo("retain_ids('PT2H') deliveries_retain_ids('PT2H')");
+        Run.of("install", "--print", "--retain-ids", "PT-1S")
+                .failed(2)
+                .saying("retainIds must be zero or between PT1S and PT87600H, but was PT-1S");
     }
 
     @Test

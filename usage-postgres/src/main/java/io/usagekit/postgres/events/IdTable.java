@@ -2,6 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.SqlTemplate;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ enum IdTable {
     DELIVERIES("deliveries", "usagekit_deliveries_", List.of());
 
     private static final String SCRIPT = "events/ids.sql";
+    private static final String RETENTION_SCRIPT = "events/retained-ids.sql";
     private static final List<String> FUNCTIONS = List.of(
             "enter_id",
             "delete_id",
@@ -23,7 +25,13 @@ enum IdTable {
             "unentered_partitions",
             "enter_ids_of",
             "enter_ids",
-            "delete_old_ids");
+            "delete_old_ids",
+            "retain_ids",
+            "refuse_retained_id");
+
+    /** A column of a row, or null if no other event repeats its key. */
+    private static final String OF_REPEATED =
+            "case when %1$s.idempotency_key <> '' and not %1$s.is_duplicate and %1$s.deleted_at is null then %1$s.%2$s end";
 
     private final String table;
     private final String prefix;
@@ -52,7 +60,12 @@ enum IdTable {
         return keyColumns.stream().map(column -> "%" + column + "%").toList();
     }
 
-    /** The functions and tables of the script, by the names that it has for them. */
+    /** What the definition of the trigger that retains ids has, as a pattern of "like", where it retains them for a duration. */
+    static String retentionPattern(Duration retained) {
+        return "%(" + Identifiers.literal(retained.toString()) + ")";
+    }
+
+    /** The functions and tables of the scripts, by the names that they have for them. */
     Map<String, String> names(String schema) {
         Map<String, String> tables = LedgerSql.tables(schema);
         Map<String, String> names = new HashMap<>();
@@ -62,6 +75,8 @@ enum IdTable {
                     names.put(name, quoted);
                     names.put(name + ".literal", Identifiers.literal(quoted));
                 });
+        names.put("retained_ids", Objects.requireNonNull(tables.get("retained_ids")));
+        names.put("rows.role", Identifiers.literal(table));
         FUNCTIONS.forEach(name -> names.putAll(LedgerSql.function(schema, name, prefix + name)));
         return names;
     }
@@ -75,14 +90,26 @@ enum IdTable {
         names.put("key.of-excluded", each("%s.%s", "excluded"));
         names.put("key.of-wrong", each("%s.%s", "w"));
         for (String row : List.of("new", "old", "row")) {
-            names.put(
-                    "key.of-" + row,
-                    each(
-                            "case when %1$s.idempotency_key <> '' and not %1$s.is_duplicate and %1$s.deleted_at is null"
-                                    + " then %1$s.%2$s end",
-                            row.equals("row") ? "r" : row));
+            names.put("key.of-" + row, each(OF_REPEATED, row.equals("row") ? "r" : row));
         }
         return SqlTemplate.fill(SqlTemplate.resource(SCRIPT), names);
+    }
+
+    /**
+     * The script that has retention retain ids, for tables that are installed.
+     *
+     * @param retained for how long; zero: it doesn't
+     */
+    String retentionScript(String schema, Duration retained) {
+        Map<String, String> names = names(schema);
+        boolean hasKeys = !keyColumns.isEmpty();
+        names.put("retained.for", Identifiers.literal(retained.toString()));
+        names.put("retained.columns", hasKeys ? ", key_digest" : "");
+        names.put("retained.of-excluded", hasKeys ? ", excluded.key_digest" : "");
+        names.put(
+                "retained.of-deleted",
+                hasKeys ? ", sha256(convert_to(" + OF_REPEATED.formatted("d", "idempotency_key") + ", 'UTF8'))" : "");
+        return SqlTemplate.fill(SqlTemplate.resource(RETENTION_SCRIPT), names);
     }
 
     /** For each column of the key, a comma and an expression. */

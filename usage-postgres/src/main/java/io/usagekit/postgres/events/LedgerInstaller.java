@@ -45,6 +45,7 @@ final class LedgerInstaller {
 
     private static final String TRIGGERS = "events/triggers.sql";
     private static final String REFERENCES = "events/references.sql";
+    private static final String RETAIN_IDS = "usagekit_retain_ids";
     private static final String LOCK_OF_TRIGGERS = "share row exclusive";
     private static final String LOCK_OF_REPLACED_TRIGGERS = "access exclusive";
 
@@ -59,11 +60,18 @@ final class LedgerInstaller {
     private final DataSource dataSource;
     private final String schema;
     private final LedgerSql sql;
+    private final Optional<Duration> retainedIds;
 
-    LedgerInstaller(DataSource dataSource, String schema, LedgerSql sql) {
+    /**
+     * Installs into a schema.
+     *
+     * @param retainedIds for how long ids of rows that retention deletes are retained; empty: as installed before
+     */
+    LedgerInstaller(DataSource dataSource, String schema, LedgerSql sql, Optional<Duration> retainedIds) {
         this.dataSource = dataSource;
         this.schema = schema;
         this.sql = sql;
+        this.retainedIds = retainedIds;
     }
 
     private static Index events(String definition) {
@@ -85,6 +93,9 @@ final class LedgerInstaller {
                     List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES)),
                     indexes);
             createTriggers(installation);
+            if (retainedIds.isPresent()) {
+                retainIds(installation, retainedIds.get());
+            }
             fillEndpoints(installation);
             for (IdTable table : IdTable.values()) {
                 enterIds(installation, sql.forIdsOf(table));
@@ -132,6 +143,31 @@ final class LedgerInstaller {
                     it -> sql.call(it, LedgerStatement.DELETE_ORPHANED_WORDS).update());
             fill(installation, it -> sql.call(it, LedgerStatement.MOVE_WORDS).update());
         }
+    }
+
+    private void retainIds(Installation installation, Duration retained) throws SQLException {
+        Connection connection = installation.connection();
+        List<String> patterns = retained.isZero() ? List.of() : List.of(IdTable.retentionPattern(retained));
+        Map<String, String> locks = new LinkedHashMap<>();
+        boolean isAsAsked = true;
+        for (IdTable table : IdTable.values()) {
+            boolean isReplaced = !isLacking(connection, table.table(), RETAIN_IDS);
+            isAsAsked &= isLacking(connection, table.table(), RETAIN_IDS, patterns) == retained.isZero();
+            locks.put(sql.quoted(table.table()).get(0), isReplaced ? LOCK_OF_REPLACED_TRIGGERS : LOCK_OF_TRIGGERS);
+        }
+        if (isAsAsked) {
+            return;
+        }
+        if (retained.isZero()) {
+            locks.put(sql.quoted("retained_ids").get(0), LOCK_OF_REPLACED_TRIGGERS);
+        }
+        installation.change("the retention of ids in the schema " + Identifiers.quote(schema), it -> {
+            installation.locks().lock(it, locks);
+            for (IdTable table : IdTable.values()) {
+                Jdbc.execute(it, table.retentionScript(schema, retained));
+            }
+            return schema;
+        });
     }
 
     private boolean isLacking(Connection connection, String table, String trigger) throws SQLException {
@@ -267,6 +303,10 @@ final class LedgerInstaller {
                 + IdTable.EVENTS.script(schema) + "\n"
                 + IdTable.DELIVERIES.script(schema) + "\n"
                 + script(TRIGGERS) + "\n"
+                + retainedIds
+                        .map(retained -> IdTable.EVENTS.retentionScript(schema, retained) + "\n"
+                                + IdTable.DELIVERIES.retentionScript(schema, retained) + "\n")
+                        .orElse("")
                 + sql.statements().script(LedgerStatement.FILL_ALL_ENDPOINTS.sqlName()) + ";\n\n"
                 + enterAllIds(IdTable.EVENTS)
                 + enterAllIds(IdTable.DELIVERIES)

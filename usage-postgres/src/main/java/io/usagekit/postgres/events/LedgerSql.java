@@ -103,7 +103,8 @@ final class LedgerSql {
                 Map.entry("events_ids", "events_ids"),
                 Map.entry("events_ids_partitions", "events_ids_partitions"),
                 Map.entry("deliveries_ids", "event_deliveries_ids"),
-                Map.entry("deliveries_ids_partitions", "event_deliveries_ids_partitions"));
+                Map.entry("deliveries_ids_partitions", "event_deliveries_ids_partitions"),
+                Map.entry("retained_ids", "retained_ids"));
     }
 
     /** Tables, qualified and quoted, by the names that resources have for them. */

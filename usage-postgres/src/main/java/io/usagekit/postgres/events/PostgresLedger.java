@@ -15,6 +15,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Objects;
+import java.util.Optional;
 import javax.sql.DataSource;
 
 /**
@@ -27,6 +28,9 @@ import javax.sql.DataSource;
  * @since 0.1
  */
 public final class PostgresLedger {
+
+    private static final Duration SHORTEST_RETENTION_OF_IDS = Duration.ofSeconds(1);
+    private static final Duration LONGEST_RETENTION_OF_IDS = Duration.ofDays(3_650);
 
     private final Settings settings;
     private final LedgerSql sql;
@@ -43,6 +47,7 @@ public final class PostgresLedger {
             Duplicates duplicates,
             ProjectScope projects,
             Duration timeout,
+            Optional<Duration> retainedIds,
             InstantSource clock,
             EventPager pager) {}
 
@@ -92,7 +97,7 @@ public final class PostgresLedger {
     }
 
     private LedgerInstaller installer() {
-        return new LedgerInstaller(settings.dataSource(), settings.schema(), sql);
+        return new LedgerInstaller(settings.dataSource(), settings.schema(), sql, settings.retainedIds());
     }
 
     /** Returns the repository of the ledger's events. Connects to nothing yet; safe for use by many threads at once. */
@@ -158,6 +163,7 @@ public final class PostgresLedger {
         private Duplicates duplicates = Duplicates.BILLED;
         private ProjectScope projects = ProjectScope.ALIVE;
         private Duration timeout = Duration.ofSeconds(30);
+        private Optional<Duration> retainedIds = Optional.empty();
         private InstantSource clock = InstantSource.system();
         private EventPager pager = EventPager.create();
 
@@ -192,6 +198,22 @@ public final class PostgresLedger {
             return this;
         }
 
+        /**
+         * For how long the ids of events and deliveries are retained that retention deletes, from their deletion on, with a digest of the
+         * idempotency keys of those that others repeat. As long as they are, events that are sent again are known: their ids are taken, {@link
+         * EventRepository#recordNew} returns them as recorded already, and events with their keys are duplicates. Whatever else deletes rows
+         * retains nothing.
+         *
+         * <p>{@link #install} sets it in the database, for all processes; without this setting it leaves it as it is, which is not to retain
+         * them.
+         *
+         * @param duration 1 s to 3,650 days; zero: not any more, and those that are retained are deleted
+         */
+        public Builder retainIds(Duration duration) {
+            this.retainedIds = Optional.of(duration);
+            return this;
+        }
+
         /** The time at which events and deliveries are recorded; the system's clock by default. */
         public Builder clock(InstantSource clock) {
             this.clock = Objects.requireNonNull(clock, "clock");
@@ -212,13 +234,24 @@ public final class PostgresLedger {
         /**
          * Checks and builds; connects to nothing yet.
          *
-         * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or the timeout is out of
+         * @throws IllegalArgumentException if the schema's name isn't an identifier of 1 to 63 bytes, or a duration is out of
          *     bounds
          */
         public PostgresLedger build() {
             TableMapping.usagekit(schema); // checks its name
             SqlErrors.checkTimeout(timeout);
-            return new PostgresLedger(new Settings(dataSource, schema, duplicates, projects, timeout, clock, pager));
+            retainedIds.ifPresent(Builder::checkRetainedIds);
+            return new PostgresLedger(
+                    new Settings(dataSource, schema, duplicates, projects, timeout, retainedIds, clock, pager));
+        }
+
+        private static void checkRetainedIds(Duration duration) {
+            boolean isInBounds = duration.compareTo(SHORTEST_RETENTION_OF_IDS) >= 0
+                    && duration.compareTo(LONGEST_RETENTION_OF_IDS) <= 0;
+            if (!isInBounds && !duration.isZero()) {
+                throw new IllegalArgumentException("retainIds must be zero or between " + SHORTEST_RETENTION_OF_IDS
+                        + " and " + LONGEST_RETENTION_OF_IDS + ", but was " + duration);
+            }
         }
     }
 }

@@ -424,13 +424,17 @@ final class RetentionDeleter {
     }
 
     private Batch inTransaction(Jdbc.Mode mode, Jdbc.Work<Batch> work) throws SQLException {
+        Jdbc.Work<Batch> marked = connection -> {
+            sql.call(connection, "mark-retention").execute();
+            return work.run(connection);
+        };
         if (mode.hasOneSnapshot()) {
             List<String> tables = List.of(sql.table("events"), sql.table("deliveries"));
-            return jdbc.snapshot(mode, TIMEOUT, pace.lockTimeout(), tables, work);
+            return jdbc.snapshot(mode, TIMEOUT, pace.lockTimeout(), tables, marked);
         }
         return jdbc.transaction(mode, TIMEOUT, connection -> {
             Jdbc.limit(connection, "lock_timeout", pace.lockTimeout());
-            return work.run(connection);
+            return marked.run(connection);
         });
     }
 

@@ -41,7 +41,7 @@ order by e.created_at, e.id collate "C"
 limit 1
 
 -- name: is-recorded
--- Whether there is a live event with an idempotency key that isn't a duplicate.
+-- Whether there is a live event with an idempotency key that isn't a duplicate, or was one whose id is retained.
 --
 -- Parameters: :project_id; :idempotency_key, not empty.
 -- Returns one row: answer.
@@ -54,6 +54,13 @@ select
             and e.idempotency_key <> ''
             and not e.is_duplicate
             and e.deleted_at is null
+    )
+    or exists (
+        select
+        from {retained_ids} r
+        where r.project_id = :project_id
+            and r.key_digest = sha256(convert_to(:idempotency_key, 'UTF8'))
+            and r.retained_until > now()
     ) as answer
 
 -- name: find-endpoint-ids

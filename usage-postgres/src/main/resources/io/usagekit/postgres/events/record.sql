@@ -121,8 +121,8 @@ unnest(
 ) g
 
 -- fragment: known-key
--- Whether a live event of the project of g has its key: is_recorded is true, or null if none has. Each key is looked up by itself: joined
--- otherwise, the whole ledger might be read for a list.
+-- Whether a live event of the project of g has its key, or one had it whose id is retained: is_recorded is true, or null if none has. Each key is
+-- looked up by itself: joined otherwise, the whole ledger might be read for a list.
 left join lateral (
     select true as is_recorded
     from {events} e
@@ -133,6 +133,14 @@ left join lateral (
         and e.idempotency_key <> ''
         and not e.is_duplicate
         and e.deleted_at is null
+    union all
+    select true
+    from {retained_ids} r
+    where r.project_id = g.project_id
+        and r.key_digest = sha256(convert_to(g.idempotency_key, 'UTF8'))
+        and g.idempotency_key <> ''
+        and not g.repeats
+        and r.retained_until > now()
     limit 1
 ) known on true
 
@@ -143,6 +151,12 @@ left join lateral (
 left join (
     select true as is_recorded
     from {live_keys}(array[:project_id::text], array[:idempotency_key::text]) k
+    union
+    select true
+    from {retained_ids} r
+    where r.project_id = :project_id::text
+        and r.key_digest = sha256(convert_to(:idempotency_key::text, 'UTF8'))
+        and r.retained_until > now()
 ) known on true
 
 -- fragment: entered-keys
@@ -152,6 +166,17 @@ left join (
 left join (
     select true as is_recorded, k.project_id, k.idempotency_key
     from {live_keys}(:project_ids::text[], :idempotency_keys::text[]) k
+    union
+    select true, k.project_id, k.idempotency_key
+    from unnest(:project_ids::text[], :idempotency_keys::text[]) as k (project_id, idempotency_key)
+    cross join lateral (
+        select
+        from {retained_ids} r
+        where r.project_id = k.project_id
+            and r.key_digest = sha256(convert_to(k.idempotency_key, 'UTF8'))
+            and r.retained_until > now()
+        limit 1
+    ) r
 ) known on known.project_id = g.project_id and known.idempotency_key = g.idempotency_key
 
 -- fragment: insert-judged
@@ -357,7 +382,7 @@ with judged as (
 {return-recorded}
 
 -- name: find-recorded-ids
--- Those of some ids that events have. In partitioned tables whose ids are entered it looks into no partition but those of the events: each event is
+-- Those of some ids that events have, or had when retention deleted them, as long as they are retained. In partitioned tables whose ids are entered it looks into no partition but those of the events: each event is
 -- looked up by itself, since a join might read all of them.
 --
 -- Parameters: :ids, text[]; :table, the events' table, qualified and quoted.
@@ -380,6 +405,10 @@ union all
 select e.id, e.project_id
 from {events} e
 where e.id = any (:ids::text[]) and not (select l.is_by_entries from lookup l)
+union all
+select r.id, r.project_id
+from {retained_ids} r
+where r.role = {rows.role} and r.id = any (:ids::text[]) and r.retained_until > now()
 
 -- name: insert-endpoints
 -- Adds endpoints to which an event is to be delivered. A trigger sets the event's project and time.
@@ -436,8 +465,8 @@ from (
 ) l
 
 -- name: find-shared-id
--- One of the ids that several rows have, in different partitions. After lock-ids, so that the snapshot of this statement has all rows
--- that were committed with these ids.
+-- One of the ids that several rows have, in different partitions, or that is retained. After lock-ids, so that the snapshot of this statement has
+-- all rows that were committed with these ids.
 --
 -- Parameters: :ids, text[].
 -- Returns at most one row: id.
@@ -446,6 +475,10 @@ from {rows} r
 where r.id = any (:ids::text[])
 group by r.id
 having count(*) > 1
+union all
+select r.id
+from {retained_ids} r
+where r.role = {rows.role} and r.id = any (:ids::text[]) and r.retained_until > now()
 limit 1
 
 -- name: enter-ids

@@ -1,6 +1,10 @@
 -- Statements of retention: batches delete old rows and add what those rows counted to the retained sums of their quarter of an
 -- hour, so that figures stay as they are.
 
+-- name: mark-retention
+-- Lets triggers know until the end of the transaction that it is retention which deletes rows. Takes no snapshot.
+set local usagekit.retention = 'on'
+
 -- name: projects-of-deliveries
 -- The projects of deliveries that count, found one after the other by the index. Returns project_id, as text.
 with recursive found as (

@@ -145,7 +145,7 @@ class LedgerPartitionPrivilegesIT {
     void letARoleThatRecordsEnterNewPartitions() {
         grant("select, insert", "events", "events_endpoints", "event_deliveries");
         grant("select, insert, update, delete", "events");
-        grant("select", "projects", "events_ids");
+        grant("select", "projects", "events_ids", "retained_ids");
         Database.execute("create table " + tables.table("far") + " partition of " + tables.table("events")
                 + " for values from ('2099-01-01Z') to ('2099-02-01Z')");
         assertThat(tables.areIdsEntered()).isFalse();

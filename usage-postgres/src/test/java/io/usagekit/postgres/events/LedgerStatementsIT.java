@@ -87,7 +87,7 @@ class LedgerStatementsIT extends StatementsIT {
 
     @Override
     protected Set<String> wholeScripts() {
-        return Set.of("ids.sql", "triggers.sql", "references.sql");
+        return Set.of("ids.sql", "retained-ids.sql", "triggers.sql", "references.sql");
     }
 
     @Override
