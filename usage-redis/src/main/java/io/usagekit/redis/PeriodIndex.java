@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 
 /**
  * Index of each organisation's periods, and the invalidation of entries through it; shared by cache and flight store. A period is
@@ -45,7 +44,6 @@ final class PeriodIndex {
     private final Scripts scripts;
     private final Connections connections;
     private final RedisKeys keys;
-    private final IndexedLoads loads = new IndexedLoads(System::nanoTime);
 
     PeriodIndex(Scripts scripts, RedisKeys keys) {
         this.scripts = scripts;
@@ -59,49 +57,12 @@ final class PeriodIndex {
      * @return Redis's clock in milliseconds since 1970, at a time after this call
      */
     CompletionStage<Long> add(UsageKey key, long millis) {
-        return add(key, millis, redis -> {});
-    }
-
-    private CompletionStage<Long> add(UsageKey key, long millis, Consumer<Link> added) {
         String index = of(key);
         return scripts.scripted(
                 index,
-                () -> scripts.run(
-                                Purpose.INDEX,
-                                answer -> true,
-                                INDEX,
-                                List.of(index),
-                                clock -> arguments(key, millis),
-                                (redis, answer) -> added.accept(redis))
+                () -> scripts.run(Purpose.INDEX, answer -> true, INDEX, List.of(index), arguments(key, millis))
                         .thenApply(answer -> (Long) answer.get(0)),
                 () -> addPlainly(index, key.period().canonicalLabel(), kept(millis)));
-    }
-
-    /**
-     * Adds the period of a load that begins or goes on, so that an invalidation of the organisation finds it; for the figure as well, which it may
-     * {@link #addFigure publish}.
-     *
-     * @param millis twice as long as it may compute from now on
-     */
-    CompletionStage<Long> addLoad(UsageKey key, long millis) {
-        long since = System.nanoTime();
-        long kept = loads.millis(millis);
-        // Half of the time to compute isn't counted on: this process's clock stands still while its machine is
-        // suspended.
-        return add(
-                key,
-                kept,
-                redis -> loads.added(key, () -> connections.isCurrent(of(key), redis), since, kept - millis / 2));
-    }
-
-    /** Ends a load that is about to publish a figure which lives this long: adds the period, unless the load's own addition covers the figure. */
-    CompletionStage<?> addFigure(UsageKey key, long millis) {
-        return loads.endCovering(key, millis) ? CompletableFuture.completedFuture(null) : add(key, millis);
-    }
-
-    /** Ends a load without a figure. */
-    void endLoad(UsageKey key) {
-        loads.end(key);
     }
 
     /** Returns the index that a key's period is in. */

@@ -7,7 +7,6 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
-import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.ServerClock;
 import java.time.Duration;
 import java.util.List;
@@ -20,7 +19,7 @@ import java.util.function.Supplier;
 
 /**
  * Flight store in Redis: leases are strings with a time to live, fences are hashes, and each call is one script. One that acquires or renews
- * a lease or stores a figure also adds the period to the organisation's index; where that is on another server, it takes a second script, but for a figure that the lease's addition covers.
+ * a lease or stores a figure also adds the period to the organisation's index; where that is on another server, it takes a second script.
  *
  * <p>A call takes at most one command timeout, with a second script two, and one that acquires a lease while Redis's clock isn't known one more. An unreadable entry is deleted on the way, which
  * takes at most two more. A call that finds out that scripts are refused takes as long again by plain commands, of which those on the index take two.
@@ -149,7 +148,7 @@ final class RedisFlightStore implements FlightStore {
 
     /** Adds the load to the organisation's index, so that an invalidation of the organisation finds it. */
     private CompletionStage<Acquisition> addToIndex(UsageKey key, LeaseRequest request, long fence) {
-        return index.addLoad(key, indexedMillis(request.lease()))
+        return index.add(key, indexedMillis(request.lease()))
                 .<Acquisition>thenApply(added -> new Acquisition.Acquired(fence))
                 .whenComplete((acquisition, error) -> {
                     if (error != null) {
@@ -168,8 +167,7 @@ final class RedisFlightStore implements FlightStore {
                         () -> renew(key, token, lease, List.of(keys.lock(entry), keys.fences(entry), index.of(key))),
                         () -> renew(key, token, lease, List.of(keys.lock(entry), keys.fences(entry)))
                                 .thenCompose(isHolder -> isHolder
-                                        ? index.addLoad(key, indexedMillis(lease))
-                                                .thenApply(added -> true)
+                                        ? index.add(key, indexedMillis(lease)).thenApply(added -> true)
                                         : CompletableFuture.completedFuture(false))));
     }
 
@@ -240,7 +238,7 @@ final class RedisFlightStore implements FlightStore {
                         Long.toString(clock.at(now))));
         return scripts.together(
                         () -> publish.apply(indexed(key)),
-                        () -> index.addFigure(key, life).thenCompose(added -> publish.apply(keysOf(key))))
+                        () -> index.add(key, life).thenCompose(added -> publish.apply(keysOf(key))))
                 .thenApply(answer -> switch (answer.kind()) {
                     case "stored" -> new Publication.Stored();
                     case "superseded" -> new Publication.Superseded(answer.readable());
@@ -251,7 +249,6 @@ final class RedisFlightStore implements FlightStore {
 
     @Override
     public CompletionStage<Void> release(UsageKey key, String token) {
-        index.endLoad(key);
         String entry = keys.of(key);
         return byScript(
                 key,
@@ -270,7 +267,6 @@ final class RedisFlightStore implements FlightStore {
     @Override
     public CompletionStage<Void> fail(UsageKey key, String token, String reason, Duration backOff) {
         checkAtLeastMillisecond("backOff", backOff);
-        index.endLoad(key);
         String entry = keys.of(key);
         return byScript(
                 key,
@@ -358,11 +354,11 @@ final class RedisFlightStore implements FlightStore {
     }
 
     /** Some answers say what time it is. */
-    private static void learn(Link redis, List<Object> parts) {
+    private static void learn(ServerClock clock, List<Object> parts) {
         if (parts.get(0).equals("acquired")) {
-            redis.clock().was((Long) parts.get(2));
+            clock.was((Long) parts.get(2));
         } else if (parts.get(0).equals("late")) {
-            redis.clock().was((Long) parts.get(1));
+            clock.was((Long) parts.get(1));
         }
     }
 

@@ -3,7 +3,6 @@ package io.usagekit.redis;
 import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
-import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.RedisErrors;
 import io.usagekit.redis.internal.ServerClock;
 import java.util.List;
@@ -42,14 +41,14 @@ final class Scripts {
      */
     CompletionStage<List<Object>> run(
             Purpose purpose, Predicate<List<Object>> served, Script script, List<String> keys, String... arguments) {
-        return run(purpose, served, script, keys, clock -> arguments, (redis, answer) -> {});
+        return run(purpose, served, script, keys, clock -> arguments, (clock, answer) -> {});
     }
 
     /**
      * Runs a script as {@link #run(Purpose, Predicate, Script, List, String...)} does.
      *
      * @param arguments those of the script, by the clock of the server that is to run it
-     * @param onAnswer receives the connection to the server that has run it, before the answer is used
+     * @param onAnswer receives the clock of the server that has run it, before the answer is used
      */
     CompletionStage<List<Object>> run(
             Purpose purpose,
@@ -57,11 +56,11 @@ final class Scripts {
             Script script,
             List<String> keys,
             Function<ServerClock, String[]> arguments,
-            BiConsumer<Link, List<Object>> onAnswer) {
+            BiConsumer<ServerClock, List<Object>> onAnswer) {
         return connections.dispatch(keys.get(0), purpose, served, redis -> {
             CompletableFuture<List<Object>> sent = script.run(redis, keys, arguments.apply(redis.clock()));
             CompletableFuture<List<Object>> answer = sent.thenApply(parts -> {
-                onAnswer.accept(redis, parts);
+                onAnswer.accept(redis.clock(), parts);
                 return parts;
             });
             var unused = answer.whenComplete((parts, error) -> sent.cancel(false)); // e.g. by a timeout

@@ -353,12 +353,6 @@ public final class Cluster implements Connections {
     }
 
     @Override
-    public boolean isCurrent(String key, Link link) {
-        String owner = owner(key);
-        return owner != null && connection(owner).isCurrent(link);
-    }
-
-    @Override
     public boolean areSharded() {
         return true;
     }

@@ -50,9 +50,6 @@ public interface Connections {
     /** Whether the server that has a key refuses scripts, so that none is to be sent to it at present. */
     boolean refusesScripts(String key);
 
-    /** Whether commands of a key would be sent on this connection now: it hasn't been replaced, answers, and its server has the key. */
-    boolean isCurrent(String key, Link link);
-
     /** Connects for publications, to any server that receives them; blocks. */
     StatefulRedisPubSubConnection<String, String> connectPubSub();
 

@@ -334,15 +334,6 @@ public final class GuardedConnection {
         }
     }
 
-    /** Whether the next command would be sent on this connection. */
-    boolean isCurrent(Link other) {
-        StatefulRedisConnection<String, String> connection = connector.connection();
-        return connection != null
-                && connection == other.connection()
-                && connection.isOpen()
-                && !liveness.isPending(connection);
-    }
-
     /** Whether the server refuses scripts, so that none is to be sent at present. */
     boolean refusesScripts() {
         return scripts.isRefused();

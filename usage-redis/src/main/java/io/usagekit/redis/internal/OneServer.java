@@ -52,11 +52,6 @@ public final class OneServer implements Connections {
     }
 
     @Override
-    public boolean isCurrent(String key, Link link) {
-        return connection.isCurrent(link);
-    }
-
-    @Override
     public StatefulRedisPubSubConnection<String, String> connectPubSub() {
         return client.connectPubSub(StringCodec.UTF8);
     }
