@@ -21,7 +21,7 @@ class LedgerDetachedPartitionsIT {
 
     private PartitionedLedger tables;
     private String events;
-    private String march;
+    private String march = "";
 
     @BeforeEach
     void install() {
