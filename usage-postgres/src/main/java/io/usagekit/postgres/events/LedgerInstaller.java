@@ -18,9 +18,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Creates the library's own tables and what the ledger adds to them. */
 final class LedgerInstaller {
+
+    private static final Logger LOG = LoggerFactory.getLogger(PostgresLedger.class);
 
     private static final String TABLES = "V2__usagekit_ledger.sql";
 
@@ -98,7 +102,7 @@ final class LedgerInstaller {
             }
             fillEndpoints(installation);
             for (IdTable table : IdTable.values()) {
-                enterIds(installation, sql.forIdsOf(table));
+                enterIds(installation, table);
             }
             referToIds(installation);
             return schema;
@@ -124,9 +128,7 @@ final class LedgerInstaller {
         if (isLacking(connection, "events_search", "usagekit_merge_words")) {
             locks.put(sql.quoted("events_search").get(0), LOCK_OF_TRIGGERS);
         }
-        boolean areFunctionsCurrent =
-                sql.call(connection, LedgerStatement.ARE_FUNCTIONS_CURRENT).answer();
-        if (!locks.isEmpty() || !areFunctionsCurrent) {
+        if (!locks.isEmpty() || !areFunctionsCurrent(connection)) {
             installation.change(
                     "the triggers and functions of the ledger in the schema " + Identifiers.quote(schema), it -> {
                         installation.locks().lock(it, locks);
@@ -168,6 +170,17 @@ final class LedgerInstaller {
             }
             return schema;
         });
+    }
+
+    private boolean areFunctionsCurrent(Connection connection) throws SQLException {
+        for (IdTable table : IdTable.values()) {
+            if (!sql.forIdsOf(table)
+                    .call(connection, LedgerStatement.ARE_FUNCTIONS_CURRENT)
+                    .answer()) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean isLacking(Connection connection, String table, String trigger) throws SQLException {
@@ -219,15 +232,22 @@ final class LedgerInstaller {
 
     /**
      * Enters the ids of rows in partitions that have some which are missing, in batches that are committed one by one, and deletes those of
-     * partitions that are gone. Leaves that to the owner of the functions where another role runs the installation.
+     * partitions that are missing. Leaves that to the owner of the functions where another role runs the installation.
      */
-    private void enterIds(Installation installation, LedgerSql ids) throws SQLException {
-        if (!ids.call(installation.connection(), LedgerStatement.MAY_ENTER_IDS).answer()) {
-            return;
-        }
+    private void enterIds(Installation installation, IdTable table) throws SQLException {
+        LedgerSql ids = sql.forIdsOf(table);
         boolean areEntered = fill(
                 installation,
                 it -> ids.call(it, LedgerStatement.ARE_IDS_ENTERED).answer());
+        if (!ids.call(installation.connection(), LedgerStatement.MAY_ENTER_IDS).answer()) {
+            if (!areEntered) {
+                LOG.warn(
+                        "the installation doesn't enter the ids of all partitions of {}, since this role may not execute the functions"
+                                + " that do; let their owner call PostgresLedger.install()",
+                        sql.quoted(table.table()).get(0));
+            }
+            return;
+        }
         if (!areEntered) {
             List<Long> partitions = fill(
                     installation,

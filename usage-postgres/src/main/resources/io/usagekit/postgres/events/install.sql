@@ -14,19 +14,41 @@ select exists (
 ) as answer
 
 -- name: are-functions-current
--- Whether the functions of the ledger are of this version, or of a later one.
+-- Whether the functions of the ledger, with those of one table of ids, are of a later version; or of this one, and none that is the owner's alone is granted
+-- to all. A restore without privileges and the installation of a version that had no number yet do grant them, and leave the number as it is.
 --
 -- Returns one row: answer.
 select exists (
     select
-    from pg_catalog.pg_description d
+    from pg_catalog.pg_description d, substring(d.description from '^usagekit ([0-9]+)$') as version
     where d.classoid = 'pg_catalog.pg_proc'::regclass
         and d.objoid = to_regproc({lock_ids.literal})
-        and substring(d.description from '^usagekit ([0-9]+)$')::bigint >= {functions.version}
+        and (
+            version::bigint > {functions.version}
+            or (
+                version::bigint = {functions.version}
+                and not exists (
+                    select
+                    from pg_catalog.pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                    where a.grantee = 0
+                        and p.oid in (
+                            to_regproc({fill_endpoint.literal}),
+                            to_regproc({move_endpoints.literal}),
+                            to_regproc({delete_words.literal}),
+                            to_regproc({merge_words.literal}),
+                            to_regproc({enter_id.literal}),
+                            to_regproc({delete_id.literal}),
+                            to_regproc({unentered_partitions.literal}),
+                            to_regproc({enter_ids_of.literal}),
+                            to_regproc({delete_old_ids.literal})
+                        )
+                )
+            )
+        )
 ) as answer
 
 -- name: are-endpoints-filled
--- Whether each row of the endpoints of events has a project and a time, unless its event is gone. Both are set together, so that the index
+-- Whether each row of the endpoints of events has a project and a time, unless its event is missing. Both are set together, so that the index
 -- of pages finds the others.
 --
 -- Returns one row: answer.
@@ -113,7 +135,7 @@ where e.id = n.event_id and n.project_id is null
 select {are_ids_entered}() as answer
 
 -- name: may-enter-ids
--- Whether this role may enter the ids of partitions, and delete those of partitions that are gone.
+-- Whether this role may enter the ids of partitions, and delete those of partitions that are missing.
 --
 -- Returns one row: answer.
 select bool_and(has_function_privilege(f, 'execute')) as answer
@@ -141,7 +163,7 @@ select {enter_ids_of}(:partition::bigint::oid, (:after::text[])[1], :limit::bigi
 select {enter_ids}(:partition::bigint::oid)::text as entered
 
 -- name: delete-old-ids
--- Deletes ids that were entered of partitions that are gone, or of rows that were deleted while their partition was detached.
+-- Deletes ids that were entered of partitions that are missing, or of rows that were deleted while their partition was detached.
 --
 -- Parameter: :limit, at most so many.
 -- Returns a row: deleted, their number.

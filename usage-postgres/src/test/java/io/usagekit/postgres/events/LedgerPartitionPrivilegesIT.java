@@ -1,13 +1,17 @@
 package io.usagekit.postgres.events;
 
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import com.zaxxer.hikari.HikariDataSource;
+import io.usagekit.UsageException;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.testing.CapturedLog;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -164,12 +168,47 @@ class LedgerPartitionPrivilegesIT {
         grant("select", "projects", "events", "events_endpoints");
         Database.execute("create table " + tables.table("far") + " partition of " + tables.table("events")
                 + " for values from ('2099-01-01Z') to ('2099-02-01Z')");
-        assertThatCode(() -> PostgresLedger.of(pool, tables.schema()).install()).doesNotThrowAnyException();
+        try (CapturedLog log = CapturedLog.of(PostgresLedger.class)) {
+            assertThatCode(() -> PostgresLedger.of(pool, tables.schema()).install())
+                    .doesNotThrowAnyException();
+            assertThat(log.lines("WARN"))
+                    .singleElement(as(STRING))
+                    .contains("the ids of all partitions of " + tables.table("events"), "let their owner");
+        }
         assertThat(tables.areIdsEntered()).isFalse();
         tables.enter();
         assertThat(tables.areIdsEntered()).isTrue();
+        try (CapturedLog log = CapturedLog.of(PostgresLedger.class)) {
+            PostgresLedger.of(pool, tables.schema()).install();
+            assertThat(log.lines("WARN")).as("everything is entered").isEmpty();
+        }
         Database.execute("drop table " + tables.table("far"));
         tables.enter();
+    }
+
+    /** As a restore without privileges does, or the installation of a version before functions had a number. */
+    @Test
+    void areTakenFromThePublicAgain() {
+        String lockIds = tables.table("usagekit_lock_ids");
+        for (String function : List.of("usagekit_enter_ids_of", "usagekit_deliveries_delete_old_ids")) {
+            Database.execute("grant execute on function " + tables.table(function) + " to public");
+            assertThatThrownBy(() -> PostgresLedger.of(pool, tables.schema()).install())
+                    .isInstanceOf(UsageException.class)
+                    .hasMessageContaining("permission denied");
+            tables.enter();
+            assertThat(functionsOfThePublic()).doesNotContain(function);
+
+            Database.execute(
+                    "grant execute on function " + tables.table(function) + " to public",
+                    "comment on function " + lockIds + " is 'usagekit " + (LedgerSql.FUNCTIONS_VERSION + 1) + "'");
+            tables.enter();
+            assertThat(functionsOfThePublic())
+                    .as("privileges of a later version stay")
+                    .contains(function);
+            Database.execute("comment on function " + lockIds + " is null");
+            tables.enter();
+            assertThat(functionsOfThePublic()).doesNotContain(function);
+        }
     }
 
     /** Also where the triggers are as they are in this version. */
