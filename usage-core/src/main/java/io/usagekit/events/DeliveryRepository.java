@@ -44,7 +44,8 @@ public interface DeliveryRepository {
     /**
      * Sets the status of a project's deliveries that meet a filter, e.g. to have those that failed delivered again. Works through them in
      * batches, each a transaction of its own, so that what is done stays done when a later one fails. A delivery that another
-     * transaction has changed meanwhile, so that it no longer meets the filter, stays as it is.
+     * transaction has changed meanwhile, so that it no longer meets the filter, stays as it is. {@link Delivery#SUCCESS} removes the
+     * failure reasons of the deliveries that had another status; any other status leaves them.
      *
      * @param status at most 255 octets in UTF-8; {@link Delivery#SUCCESS} is counted as sent
      * @return how many deliveries had another status before

@@ -143,19 +143,23 @@ public interface EventRepository {
     boolean updateStatus(String projectId, String eventId, String status);
 
     /**
-     * Replaces how a delivery fares. Its failure reason stays.
+     * Sets a delivery's status. {@link Delivery#SUCCESS} removes its failure reason; any other status leaves it.
      *
      * @return whether the delivery is there
      */
     boolean updateDeliveryStatus(String projectId, String deliveryId, String status);
 
     /**
-     * Replaces how a delivery fares, and why its last attempt failed.
+     * Sets a delivery's status and the reason for which its last attempt failed.
      *
-     * @param failureReason at most 8,192 octets in UTF-8; empty: it didn't fail, or that isn't said
+     * @param failureReason at most 8,192 octets in UTF-8; empty: it didn't fail, or the reason isn't known
      * @return whether the delivery is there
+     * @throws UnsupportedOperationException if this implementation keeps no failure reasons, as by default
      */
-    boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason);
+    default boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+        throw new UnsupportedOperationException(
+                getClass().getName() + " keeps no failure reasons: override updateDeliveryStatus with four arguments");
+    }
 
     // Count
 

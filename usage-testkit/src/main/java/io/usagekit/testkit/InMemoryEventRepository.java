@@ -267,8 +267,10 @@ public final class InMemoryEventRepository implements EventRepository {
 
     @Override
     public synchronized boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
-        String reason =
-                findDelivery(projectId, deliveryId).map(Delivery::failureReason).orElse("");
+        String reason = findDelivery(projectId, deliveryId)
+                .map(Delivery::failureReason)
+                .filter(kept -> !status.equals(Delivery.SUCCESS))
+                .orElse("");
         return updateDeliveryStatus(projectId, deliveryId, status, reason);
     }
 

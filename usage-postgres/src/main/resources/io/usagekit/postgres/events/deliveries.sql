@@ -145,11 +145,13 @@ from (
 order by g.day, g.endpoint_id collate "C", g.status collate "C"
 
 -- name: update-delivery-statuses
--- Sets the status of deliveries that an earlier statement found, those that still meet the filter.
+-- Sets the status of deliveries that an earlier statement found, those that still meet the filter. Removes the failure reasons if they succeeded.
 --
 -- Parameters: :project_id; :ids, text[]; :first and :last, the times of the first and the last one; :status; those of the filter.
 update {deliveries} d
-set status = :status
+set
+    status = :status,
+    failure_reason = case when :status = 'Success' then '' else d.failure_reason end
 where d.project_id = :project_id
     and d.id = any (:ids::text[])
     and d.created_at >= :first

@@ -510,10 +510,13 @@ delete from {events_endpoints} where event_id = :event_id
 update {events} set status = :status where id = :id and project_id = :project_id
 
 -- name: update-delivery-status
--- Sets the status of a delivery of a project.
+-- Sets the status of a delivery of a project. Removes the failure reason if the delivery succeeded.
 --
 -- Parameters: :project_id, :id, :status.
-update {deliveries} set status = :status where id = :id and project_id = :project_id
+update {deliveries} set
+    status = :status,
+    failure_reason = case when :status = 'Success' then '' else failure_reason end
+where id = :id and project_id = :project_id
 
 -- name: update-delivery-failure
 -- Sets the status and the failure reason of a delivery of a project.

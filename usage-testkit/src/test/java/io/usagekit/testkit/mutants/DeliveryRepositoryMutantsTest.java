@@ -13,7 +13,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -255,6 +257,41 @@ class DeliveryRepositoryMutantsTest {
         });
     }
 
+    /** Pages have the failure reasons from before the first update. */
+    private static final class SuccessKeepsReasons extends Forwarding {
+        private final Map<String, String> reasons = new HashMap<>();
+
+        SuccessKeepsReasons(DeliveryRepository right) {
+            super(right);
+        }
+
+        @Override
+        public long updateStatus(String projectId, DeliveryFilter filter, String status) {
+            page(projectId, DeliveryFilter.ALL, PageRequest.first(1_000, EventOrder.ASCENDING))
+                    .items()
+                    .forEach(d -> reasons.putIfAbsent(d.id(), d.failureReason()));
+            return right.updateStatus(projectId, filter, status);
+        }
+
+        @Override
+        public Page<Delivery> page(String projectId, DeliveryFilter filter, PageRequest request) {
+            Page<Delivery> page = right.page(projectId, filter, request);
+            return new Page<>(page.items().stream().map(this::withReason).toList(), page.next(), page.previous());
+        }
+
+        private Delivery withReason(Delivery d) {
+            return new Delivery(
+                    d.id(),
+                    d.projectId(),
+                    d.eventId(),
+                    d.endpointId(),
+                    d.status(),
+                    d.createdAt(),
+                    reasons.getOrDefault(d.id(), d.failureReason()),
+                    d.metadata());
+        }
+    }
+
     private static List<Mutant<Adapter>> wrongUpdates() {
         String check = "updatesTheStatusOfThoseThatMeetTheFilterAndOfNoOthers";
         return List.of(
@@ -274,6 +311,7 @@ class DeliveryRepositoryMutantsTest {
                     right.updateStatus(projectId, filter, status);
                     return met;
                 }),
+                new Mutant<>("successes with failure reasons", check, SuccessKeepsReasons::new),
                 updated("counts none", check, (right, projectId, filter, status) -> {
                     right.updateStatus(projectId, filter, status);
                     return 0;

@@ -37,6 +37,10 @@ final class LedgerFieldMutants {
                         "findsRecordedDeliveryWithEveryField",
                         DeliveriesWithout::new),
                 mutant("a status that removes the failure reason", FAILURES, StatusRemovesReason::new),
+                mutant(
+                        "a success with a failure reason",
+                        "removesFailureReasonOfDeliveryThatSucceeds",
+                        SuccessKeepsReason::new),
                 mutant("a failure reason that stays", FAILURES, ReasonStays::new),
                 mutant("a failure reason in any project", FAILURES, ReasonInAnyProject::new),
                 mutant("lists without fields", "returnsFieldsWherePathsOfRecordingAndReadingDiffer", ListsWithout::new),
@@ -110,6 +114,20 @@ final class LedgerFieldMutants {
         @Override
         public boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
             return right.updateDeliveryStatus(projectId, deliveryId, status, "");
+        }
+    }
+
+    private static final class SuccessKeepsReason extends ForwardingEventRepository {
+        SuccessKeepsReason(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+            String reason = right.findDelivery(projectId, deliveryId)
+                    .map(Delivery::failureReason)
+                    .orElse("");
+            return right.updateDeliveryStatus(projectId, deliveryId, status, reason);
         }
     }
 

@@ -308,7 +308,7 @@ public abstract class DeliveryRepositoryContract {
         List<Delivery> before = recordOddlyOrdered();
         for (DeliveryFilter.Builder builder : filters()) {
             DeliveryFilter filter = builder.build();
-            for (String status : List.of("Scheduled", "Failure", "")) {
+            for (String status : List.of("Scheduled", "Failure", "", Delivery.SUCCESS)) {
                 List<Delivery> expected = before.stream()
                         .map(delivery -> filter.matches(delivery) ? in(status, delivery) : delivery)
                         .toList();
@@ -319,7 +319,8 @@ public abstract class DeliveryRepositoryContract {
                 assertEquals(changed, deliveries.updateStatus(P, filter, status), name);
                 assertEquals(expected, allOf(P), name);
                 // Each case begins with the same deliveries.
-                before.forEach(delivery -> events.updateDeliveryStatus(P, delivery.id(), delivery.status()));
+                before.forEach(delivery ->
+                        events.updateDeliveryStatus(P, delivery.id(), delivery.status(), delivery.failureReason()));
             }
         }
         assertEquals(
@@ -332,7 +333,11 @@ public abstract class DeliveryRepositoryContract {
                 .items();
     }
 
+    /** The delivery as it is once its status has been set. */
     private static Delivery in(String status, Delivery delivery) {
+        if (delivery.status().equals(status)) {
+            return delivery;
+        }
         return new Delivery(
                 delivery.id(),
                 delivery.projectId(),
@@ -340,7 +345,7 @@ public abstract class DeliveryRepositoryContract {
                 delivery.endpointId(),
                 status,
                 delivery.createdAt(),
-                delivery.failureReason(),
+                status.equals(Delivery.SUCCESS) ? "" : delivery.failureReason(),
                 delivery.metadata());
     }
 

@@ -242,4 +242,15 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 List.of(new SentDelivery(sent, 4)), ledger.sent(MARCH, PAGE).items());
         assertEquals("gone", ledger.findDelivery(P, "other").orElseThrow().failureReason());
     }
+
+    @Test
+    final void removesFailureReasonOfDeliveryThatSucceeds() {
+        recorded(event("e"));
+        ledger.recordDeliveries(List.of(
+                new NewDelivery("d", P, "e", "endpoint", "Failure", Optional.of(NOW), "connection refused", METADATA)));
+        assertTrue(ledger.updateDeliveryStatus(P, "d", Delivery.SUCCESS));
+        assertEquals(
+                Optional.of(new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA)),
+                ledger.findDelivery(P, "d"));
+    }
 }
