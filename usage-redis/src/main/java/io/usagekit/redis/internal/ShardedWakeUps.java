@@ -18,7 +18,8 @@ import java.util.function.Consumer;
 /**
  * Subscriptions to the channels of sharded wake-ups over a cluster of Redis 7 or later: each at the master of its hash slot, on one connection to each
  * master. One that ends, since its slot has moved or its connection was lost, is made again at the master that has the slot by then. A master
- * that refuses them is left alone for a minute; its wake-ups arrive as publications to all nodes. Thread-safe; no method blocks but {@link #close}.
+ * that refuses them is left alone for a minute. Its wake-ups arrive as publications to all nodes only where publishers can't use {@code SPUBLISH}, e.g. before
+ * Redis 7; they don't look who has subscribed. Thread-safe; no method blocks but {@link #close}.
  */
 public final class ShardedWakeUps {
 
@@ -224,8 +225,8 @@ public final class ShardedWakeUps {
                 : new OutageLog(
                         cluster.client(),
                         name(owner)
-                                + " refuses subscriptions to sharded wake-ups (SSUBSCRIBE); only those that are published to"
-                                + " all nodes arrive",
+                                + " refuses subscriptions to sharded wake-ups (SSUBSCRIBE); loads that wait for other"
+                                + " processes poll instead, unless those may not SPUBLISH",
                         name(owner) + " accepts subscriptions to sharded wake-ups again");
         refusals.put(owner, new Refusal(log, System.nanoTime() + REFUSED_NANOS));
         if (!RedisErrors.isUnknownCommand(error)) {
