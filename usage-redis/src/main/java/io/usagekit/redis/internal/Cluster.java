@@ -320,12 +320,11 @@ public final class Cluster implements Connections {
         }
         if (isChanged) {
             next.masters().forEach(this::connection);
-            connections.forEach((address, connection) -> {
-                if (!next.masters().contains(address) && connections.remove(address, connection)) {
-                    // Commands in flight are answered first.
-                    var unused = timeouts.after(commandTimeout.toNanos()).thenRun(connection::retire);
-                }
-            });
+            // What began before may have connected to others since.
+            var unused = timeouts.after(2 * commandTimeout.toNanos()).thenRun(this::retireOthers);
+        }
+        if (isChanged || next.isCovered()) {
+            retireOthers(); // the client's addresses are asked while slots are without a master
         }
         if (next.isCovered() && asked - unserved >= REFRESH_NANOS) {
             coverage.end();
@@ -334,6 +333,20 @@ public final class Cluster implements Connections {
             observer.run();
         }
         return views.values().stream().anyMatch(next::isSeenBy);
+    }
+
+    /** Closes connections to nodes that aren't masters any more. */
+    private void retireOthers() {
+        Topology known = topology();
+        if (known == null || closed) {
+            return;
+        }
+        connections.forEach((address, connection) -> {
+            if (!known.masters().contains(address) && connections.remove(address, connection)) {
+                // Commands in flight are answered first.
+                var unused = timeouts.after(commandTimeout.toNanos()).thenRun(connection::retire);
+            }
+        });
     }
 
     private Set<String> owners() {
