@@ -26,7 +26,7 @@ public record Delivery(
     /** The status of a delivery that succeeded. */
     public static final String SUCCESS = "Success";
 
-    /** All of them. */
+    /** Creates a delivery with all of its properties. */
     public Delivery {
         Objects.requireNonNull(failureReason, "failureReason");
         Objects.requireNonNull(metadata, "metadata");

@@ -15,7 +15,7 @@ import java.util.TreeMap;
  * @param bytes its size as figures count it, in octets
  * @param createdAt when it was received
  * @param deletedAt when it was soft-deleted; empty: it is live, and counted
- * @param acknowledgedAt when its sender was told that it had been received; empty if that isn't known
+ * @param acknowledgedAt when it was acknowledged to its sender; empty if that isn't known
  * @param urlPath path of the URL to which it was sent
  * @param urlQueryParams query of that URL
  * @param metadata what the host keeps with it, in the host's own format
@@ -90,7 +90,10 @@ public record Event(
     /**
      * An event as it was recorded, for implementations of {@link EventRepository}.
      *
-     * @param duplicate as above, and so are the others
+     * @param duplicate whether a live event with the same idempotency key was there before it
+     * @param bytes its size as figures count it, in octets
+     * @param createdAt when it was received
+     * @param deletedAt when it was soft-deleted; empty: it is live, and counted
      */
     public static Event of(
             NewEvent event, boolean duplicate, long bytes, Instant createdAt, Optional<Instant> deletedAt) {

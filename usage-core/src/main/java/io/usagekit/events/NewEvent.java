@@ -81,7 +81,7 @@ public final class NewEvent {
         return values.createdAt;
     }
 
-    /** When its sender was told that it had been received; empty if that isn't said. */
+    /** When it was acknowledged to its sender; empty if that isn't known. */
     public Optional<Instant> acknowledgedAt() {
         return values.acknowledgedAt;
     }
@@ -195,7 +195,7 @@ public final class NewEvent {
             return this;
         }
 
-        /** When its sender was told that it had been received, truncated to microseconds, in the years 1 to 9999; not said by default. */
+        /** When it was acknowledged to its sender, truncated to microseconds, in the years 1 to 9999; not known by default. */
         public Builder acknowledgedAt(Instant acknowledgedAt) {
             this.acknowledgedAt = Optional.of(Bounds.instant("acknowledgedAt", acknowledgedAt));
             return this;
