@@ -8,6 +8,7 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * Bounds of the ledger's values, for implementations. Ids and keys stand in indexes, whose entries PostgreSQL limits.
@@ -55,43 +56,60 @@ public final class Bounds {
      * @throws IllegalArgumentException if it is out of bounds
      */
     public static String word(String argument, String text) {
-        return atMost(MAX_OCTETS, argument, text);
+        return atMost(MAX_OCTETS, argument, text, Bounds::quoted);
     }
 
     /**
      * A text of at most {@value #MAX_TEXT_OCTETS} octets, and as {@link #storable}.
      *
-     * @throws IllegalArgumentException if it is out of bounds
+     * @throws IllegalArgumentException if it is out of bounds; doesn't quote the text, which may be private
      */
     public static String text(String argument, String text) {
-        return atMost(MAX_TEXT_OCTETS, argument, text);
+        return atMost(MAX_TEXT_OCTETS, argument, text, Bounds::unquoted);
     }
 
-    private static String atMost(int maxOctets, String argument, String text) {
-        storable(argument, text);
+    private static String atMost(int maxOctets, String argument, String text, UnaryOperator<String> shown) {
+        storable(argument, text, shown);
         // No character takes more than three octets, and most take one.
         if (text.length() > maxOctets / 3 && octets(text) > maxOctets) {
             throw new IllegalArgumentException(argument + " must have at most " + maxOctets + " octets, but has "
-                    + octets(text) + ": " + Arguments.quote(text));
+                    + octets(text) + shown.apply(text));
         }
         return text;
     }
 
     /**
-     * A text that PostgreSQL can hold.
+     * A text that PostgreSQL can hold. The exception doesn't quote it: it may be private.
      *
      * @throws IllegalArgumentException if it has U+0000 or an unpaired surrogate
      */
     static String storable(String argument, String text) {
+        return storable(argument, text, Bounds::unquoted);
+    }
+
+    private static String storable(String argument, String text, UnaryOperator<String> shown) {
         Objects.requireNonNull(text, argument);
         if (text.indexOf('\0') >= 0) {
-            throw new IllegalArgumentException(argument + " must not contain U+0000, but was " + Arguments.quote(text));
+            throw new IllegalArgumentException(argument + " must not contain U+0000" + shown.apply(text));
         }
         if (Arguments.hasUnpairedSurrogate(text)) {
             throw new IllegalArgumentException(
-                    argument + " must be well-formed Unicode, but has an unpaired surrogate: " + Arguments.quote(text));
+                    argument + " must be well-formed Unicode, but has an unpaired surrogate" + shown.apply(text));
         }
         return text;
+    }
+
+    private static String quoted(String text) {
+        return ": " + Arguments.quote(text);
+    }
+
+    private static String unquoted(String text) {
+        return "";
+    }
+
+    /** The size of a text, for logs that leave the text out. */
+    static String size(String text) {
+        return octets(text) + " octets";
     }
 
     static int octets(String text) {

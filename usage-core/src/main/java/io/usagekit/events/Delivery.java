@@ -53,4 +53,17 @@ public record Delivery(
                 delivery.failureReason(),
                 delivery.metadata());
     }
+
+    /** For logs: sizes of the failure reason and metadata. */
+    @Override
+    public String toString() {
+        return "Delivery[id=" + id
+                + ", projectId=" + projectId
+                + ", eventId=" + eventId
+                + ", endpointId=" + endpointId
+                + ", status=" + status
+                + ", createdAt=" + createdAt
+                + ", failureReason=" + Bounds.size(failureReason)
+                + ", metadata=" + Bounds.size(metadata) + "]";
+    }
 }

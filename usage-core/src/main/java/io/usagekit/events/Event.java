@@ -116,6 +116,27 @@ public record Event(
                 event.metadata());
     }
 
+    /** For logs: names of headers without their values; sizes of the payload, path, query and metadata. */
+    @Override
+    public String toString() {
+        return "Event[id=" + id
+                + ", projectId=" + projectId
+                + ", type=" + type
+                + ", payload=" + payload
+                + ", headers=" + headers.keySet()
+                + ", sourceId=" + sourceId
+                + ", idempotencyKey=" + idempotencyKey
+                + ", duplicate=" + duplicate
+                + ", status=" + status
+                + ", bytes=" + bytes
+                + ", createdAt=" + createdAt
+                + ", deletedAt=" + deletedAt
+                + ", acknowledgedAt=" + acknowledgedAt
+                + ", urlPath=" + Bounds.size(urlPath)
+                + ", urlQueryParams=" + Bounds.size(urlQueryParams)
+                + ", metadata=" + Bounds.size(metadata) + "]";
+    }
+
     /** Its header {@value #BROKER_MESSAGE_ID}; empty if it has none. */
     public String brokerMessageId() {
         return headers.getOrDefault(BROKER_MESSAGE_ID, "");

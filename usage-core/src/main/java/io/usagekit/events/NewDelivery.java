@@ -53,4 +53,17 @@ public record NewDelivery(
             Optional<Instant> createdAt) {
         this(id, projectId, eventId, endpointId, status, createdAt, "", "");
     }
+
+    /** For logs: sizes of the failure reason and metadata. */
+    @Override
+    public String toString() {
+        return "NewDelivery[id=" + id
+                + ", projectId=" + projectId
+                + ", eventId=" + eventId
+                + ", endpointId=" + endpointId
+                + ", status=" + status
+                + ", createdAt=" + createdAt
+                + ", failureReason=" + Bounds.size(failureReason)
+                + ", metadata=" + Bounds.size(metadata) + "]";
+    }
 }

@@ -68,8 +68,7 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
             assertRejected(() -> ledger.updateDeliveryStatus(P, "e", "Failure", bad), "failureReason");
         }
         assertRejected(
-                () -> event("e").metadata("é".repeat(4_097)),
-                "metadata must have at most 8192 octets, but has 8194: \"ééé");
+                () -> event("e").metadata("é".repeat(4_097)), "metadata must have at most 8192 octets, but has 8194");
         assertRejected(() -> Payload.of("a\0b"), "raw", "U+0000");
         assertRejected(() -> Payload.of("\ud800", new byte[0]), "raw", "surrogate");
         assertRejected(() -> event("e").headers(Map.of("A", "", "a", "")), "twice");
