@@ -36,10 +36,6 @@ import java.util.stream.Collectors;
 final class EventRecorder {
 
     private static final String FAILURE = "the events can't be recorded";
-    private static final int MOST_EVENTS = 1_000;
-    private static final long MOST_OCTETS = 4L << 20;
-    private static final int MOST_ENDPOINTS = 30_000;
-    private static final int MOST_DELIVERIES = 10_000;
     private static final int MOST_DEADLOCKS = 3;
 
     private final LedgerTransactions transactions;
@@ -137,7 +133,7 @@ final class EventRecorder {
                 events.stream().sorted(Comparator.comparing(NewEvent::id)).toList();
         Map<String, Event> recorded = new HashMap<>();
         boolean haveUncheckedIds = false;
-        for (List<NewEvent> some : inBatches(sorted)) {
+        for (List<NewEvent> some : RecordingBatches.ofEvents(sorted)) {
             haveUncheckedIds |= insert(connection, insert, some, now, repeats, recorded);
         }
         if (haveUncheckedIds) {
@@ -207,28 +203,6 @@ final class EventRecorder {
                 .text("table", sql.quoted("events").get(0))
                 .list(row -> row.flag("is_partitioned"))
                 .contains(true);
-    }
-
-    /** Splits events into batches that are limited in their number, their octets and their endpoints. */
-    private static List<List<NewEvent>> inBatches(List<NewEvent> events) {
-        List<List<NewEvent>> batches = new ArrayList<>();
-        int begin = 0;
-        long octets = 0;
-        long endpoints = 0;
-        for (int i = 0; i < events.size(); i++) {
-            octets += events.get(i).payload().octets();
-            endpoints += events.get(i).endpointIds().size();
-            if (i + 1 - begin == MOST_EVENTS
-                    || octets >= MOST_OCTETS
-                    || endpoints >= MOST_ENDPOINTS
-                    || i + 1 == events.size()) {
-                batches.add(events.subList(begin, i + 1));
-                begin = i + 1;
-                octets = 0;
-                endpoints = 0;
-            }
-        }
-        return batches;
     }
 
     /** A key of a project. */
@@ -365,9 +339,8 @@ final class EventRecorder {
         if (!recorded.isEmpty()) {
             transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {
                 boolean haveUncheckedIds = false;
-                for (int from = 0; from < recorded.size(); from += MOST_DELIVERIES) {
-                    haveUncheckedIds |= insertDeliveries(
-                            connection, recorded.subList(from, Math.min(from + MOST_DELIVERIES, recorded.size())));
+                for (List<Delivery> some : RecordingBatches.ofDeliveries(recorded)) {
+                    haveUncheckedIds |= insertDeliveries(connection, some);
                 }
                 if (haveUncheckedIds) {
                     deliveryIds.require(connection, each(recorded, Delivery::id));
