@@ -32,16 +32,21 @@ end
 $usagekit$;
 
 -- Refuses a row whose id is retained. Where all of a transaction has one snapshot, it fails with a serialisation failure if the id was retained after
--- that: the insertion finds the entry which the look doesn't.
+-- that: the insertion finds the entry which the look doesn't. An insertion that finds none proves that there is none. It is deleted by its place, since a look
+-- by the id would depend on what other serialisable transactions insert beside it.
 create or replace function {refuse_retained_id}() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    place tid;
 begin
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
         insert into {retained_ids} (role, id, project_id, retained_until)
         values ({rows.role}, new.id, '', '-infinity')
-        on conflict do nothing;
+        on conflict do nothing
+        returning ctid into place;
         if found then
-            delete from {retained_ids} r where r.role = {rows.role} and r.id = new.id;
+            delete from {retained_ids} r where r.ctid = place;
+            return null;
         end if;
     end if;
     if exists (

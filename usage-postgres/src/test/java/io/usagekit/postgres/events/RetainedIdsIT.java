@@ -229,4 +229,33 @@ class RetainedIdsIT {
         assertThat(retaining.retained()).containsExactly("events a");
         assertThat(ledger.find("p", "b")).isPresent();
     }
+
+    /** Two transactions at a time, of ids beside each other. */
+    @Test
+    void leaveSerialisableTransactionsOfOtherIdsAlone() throws SQLException {
+        ledger.record(event("a", 0, ""));
+        retaining.deleteBefore(1);
+        try (Connection one = Database.pool().getConnection();
+                Connection other = Database.pool().getConnection()) {
+            EventRepository ofOne =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(one);
+            EventRepository ofOther =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(other);
+            for (Connection each : List.of(one, other)) {
+                each.setAutoCommit(false);
+                each.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
+            }
+            for (int i = 0; i < 2; i++) {
+                ofOne.record(event("b" + i, 0, ""));
+                ofOther.record(event("c" + i, 0, ""));
+            }
+            one.commit();
+            other.commit();
+            for (Connection each : List.of(one, other)) {
+                each.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+                each.setAutoCommit(true);
+            }
+        }
+        assertThat(ledger.find("p", "c1")).isPresent();
+    }
 }
