@@ -153,6 +153,8 @@ class LedgerDeletionIT {
                 .texts("endpoint_ids", List.of(""))
                 .texts("statuses", List.of(Delivery.SUCCESS))
                 .instants("created_ats", List.of(NOW))
+                .texts("failure_reasons", List.of(""))
+                .texts("metadata", List.of(""))
                 .text("table", Identifiers.qualified(schema, "event_deliveries"))
                 .list(row -> row.text("id"));
     }
