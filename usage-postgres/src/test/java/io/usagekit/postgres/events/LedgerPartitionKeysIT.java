@@ -428,7 +428,10 @@ class LedgerPartitionKeysIT {
         assertThat(liveKeys()).containsExactly("p key0");
     }
 
-    /** Whatever the statistics say, recording keys into many partitions reads about as many blocks as into a plain table. */
+    /**
+     * Whatever the statistics say, recording keys into many partitions reads few more blocks than into a plain table: about three times as many, where a
+     * look into all of them reads eight times as many.
+     */
     @Tag("thorough")
     @Test
     void spareALookIntoAllPartitions() {
@@ -437,7 +440,7 @@ class LedgerPartitionKeysIT {
         tables.enter();
         Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
         blocksOfAList("before");
-        assertThat(blocksOfAList("partitioned")).isLessThan(3 * plain);
+        assertThat(blocksOfAList("partitioned")).isLessThan(5 * plain);
     }
 
     /** Those that a transaction reads which records a list of which half are duplicates, from the tables and their indexes. */
