@@ -1,20 +1,16 @@
 package io.usagekit.postgres.events;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
-import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -393,39 +389,6 @@ class LedgerPartitionKeysIT {
                 "update " + tables.table("events_ids") + " set idempotency_key = 'of the entry' where id = 'a'");
         assertThat(tables.areIdsEntered()).isTrue();
         assertThat(isDuplicate("b", 40, "of the entry")).isFalse();
-    }
-
-    /** The function has the privileges of its caller, also where another function calls it. */
-    @Test
-    void areFoundOnlyByARoleThatMayReadThem() throws SQLException {
-        tables.partitionAndEnter();
-        isDuplicate("a", 0, "key0");
-        String role = tables.schema() + "_role";
-        Database.execute(
-                "create role " + role,
-                "grant usage on schema " + Identifiers.quote(tables.schema()) + " to " + role,
-                "grant select (id) on " + events + " to " + role);
-        try (HikariDataSource pool = Database.newPool(1, config -> config.setConnectionInitSql("set role " + role));
-                Connection connection = pool.getConnection();
-                Statement statement = connection.createStatement()) {
-            assertThatThrownBy(() -> statement.execute(
-                            "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])"))
-                    .hasMessageContaining("permission denied for table events_ids");
-            Database.execute("grant select on " + tables.table("events_ids") + " to " + role);
-            assertThatThrownBy(() -> statement.execute(
-                            "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])"))
-                    .hasMessageContaining("permission denied for table events");
-            Database.execute(
-                    "grant select on " + events + " to " + role,
-                    "alter table " + events + " enable row level security");
-            try (ResultSet keys = statement.executeQuery(
-                    "select * from " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])")) {
-                assertThat(keys.next()).as("behind a policy").isFalse();
-            }
-        } finally {
-            Database.execute("drop owned by " + role, "drop role " + role);
-        }
-        assertThat(liveKeys()).containsExactly("p key0");
     }
 
     /**

@@ -14,6 +14,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.CapturedLog;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
@@ -234,5 +235,42 @@ class LedgerPartitionPrivilegesIT {
                 .doesNotThrowAnyException();
         Database.execute("comment on function " + tables.table("usagekit_lock_ids") + " is null");
         tables.enter();
+    }
+
+    /** The function that finds keys has the privileges of its caller, also where another function calls it. */
+    @Test
+    void findKeysOnlyForARoleThatMayReadThem() throws SQLException {
+        String events = tables.table("events");
+        String liveKeys = "select " + tables.table("usagekit_live_keys") + "(array['p'], array['key0'])";
+        tables.ledger()
+                .record(PartitionedLedger.event("keyed", 0)
+                        .idempotencyKey("key0")
+                        .build());
+        grant("select (id)", "events");
+        assertDenied(liveKeys);
+        grant("select", "events_ids");
+        assertDenied(liveKeys);
+        grant("select", "events");
+        assertThat(rows(liveKeys)).isEqualTo(1);
+        Database.execute("alter table " + events + " enable row level security");
+        try {
+            assertThat(rows(liveKeys)).as("behind a policy").isZero();
+        } finally {
+            Database.execute(
+                    "alter table " + events + " disable row level security",
+                    "delete from " + events + " where id = 'keyed'");
+        }
+    }
+
+    private int rows(String sql) throws SQLException {
+        try (Connection connection = pool.getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            int count = 0;
+            while (rows.next()) {
+                count++;
+            }
+            return count;
+        }
     }
 }
