@@ -6,6 +6,7 @@ import io.usagekit.UsageException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageResults;
+import io.usagekit.UsageService;
 import io.usagekit.internal.flight.Causes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -36,7 +37,12 @@ final class BulkAnswer {
     private final Hit hit;
     private final Answer answer;
 
+    /** Reads nothing yet; refuses more than {@link UsageService#MAX_FIGURES} keys. */
     BulkAnswer(Set<UsageKey> keys, Computations computations, Hit hit, Answer answer) {
+        if (keys.size() > UsageService.MAX_FIGURES) {
+            throw new IllegalArgumentException("at most " + UsageService.MAX_FIGURES
+                    + " figures can be requested at once, but were " + keys.size());
+        }
         this.keys = keys;
         this.computations = computations;
         this.hit = hit;

@@ -18,7 +18,6 @@ import io.usagekit.UsageResults;
 import io.usagekit.UsageService;
 import io.usagekit.UsageUnavailableException;
 import io.usagekit.WarmResult;
-import io.usagekit.internal.GuardedCache.WriteOutage;
 import io.usagekit.internal.UsageLoad.Purpose;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.Flights;
@@ -65,11 +64,9 @@ public final class DefaultUsageService implements UsageService {
 
     private final Settings settings;
     private final MissPolicy missPolicy;
-    private final Limits limits;
     private final SafeListener listener;
     private final GuardedCache cache;
     private final BackOff backOff;
-    private final WriteOutage writeOutage;
     private final Computations computations;
     private final Invalidation invalidation;
     private final Answers answers;
@@ -84,15 +81,13 @@ public final class DefaultUsageService implements UsageService {
         this.missPolicy = settings.missPolicy();
         this.closed = new AtomicBoolean();
         this.isView = false;
-        this.limits = settings.limits();
         this.listener = new SafeListener(settings.listeners());
-        this.cache = new GuardedCache(settings.cache(), limits, settings.ticker());
+        this.cache = new GuardedCache(settings.cache(), settings.limits(), settings.ticker());
         this.backOff = new BackOff(settings.errorBackOff(), settings.ticker());
         this.computations = new Computations(settings, listener, cache, backOff);
-        this.writeOutage = computations.writeOutage();
         this.invalidation = new Invalidation(settings.singleFlight(), cache, backOff);
-        this.answers = new Answers(limits, listener, settings.clock());
-        this.loads = new Loads(settings.singleFlight(), computations, limits, settings.errorBackOff());
+        this.answers = new Answers(settings.limits(), listener, settings.clock());
+        this.loads = new Loads(settings.singleFlight(), computations, settings.limits(), settings.errorBackOff());
         if (settings.singleFlight() instanceof Flights flights) {
             flights.use(computations.delays());
         }
@@ -102,11 +97,9 @@ public final class DefaultUsageService implements UsageService {
     private DefaultUsageService(DefaultUsageService service, MissPolicy missPolicy) {
         this.settings = service.settings;
         this.missPolicy = missPolicy;
-        this.limits = service.limits;
         this.listener = service.listener;
         this.cache = service.cache;
         this.backOff = service.backOff;
-        this.writeOutage = service.writeOutage;
         this.computations = service.computations;
         this.invalidation = service.invalidation;
         this.answers = service.answers;
@@ -144,13 +137,9 @@ public final class DefaultUsageService implements UsageService {
     @Override
     public UsageResult get(String organisationId, UsagePeriod period) {
         UsageKey key = admit(organisationId, period);
-        UsageResult fresh = freshInMemory(key);
-        if (fresh != null) {
-            return fresh;
-        }
-        Optional<AgedUsage> near = cache.near(key);
-        if (near.isPresent()) {
-            return hit(key, UsageListener.Tier.NEAR, near.get(), null);
+        UsageResult inMemory = inMemory(key);
+        if (inMemory != null) {
+            return inMemory;
         }
         return Futures.await(
                 cache.isMissing(key)
@@ -161,13 +150,9 @@ public final class DefaultUsageService implements UsageService {
     @Override
     public CompletionStage<UsageResult> getAsync(String organisationId, UsagePeriod period) {
         UsageKey key = admit(organisationId, period);
-        UsageResult fresh = freshInMemory(key);
-        if (fresh != null) {
-            return CompletableFuture.completedFuture(fresh);
-        }
-        Optional<AgedUsage> near = cache.near(key);
-        if (near.isPresent()) {
-            return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.NEAR, near.get(), null));
+        UsageResult inMemory = inMemory(key);
+        if (inMemory != null) {
+            return CompletableFuture.completedFuture(inMemory);
         }
         if (cache.isMissing(key)) {
             return Futures.offThisThread(missed(key, Optional.empty(), null));
@@ -204,10 +189,6 @@ public final class DefaultUsageService implements UsageService {
         checkOpen();
         Set<UsageKey> keys = new LinkedHashSet<>();
         which.forEach(one -> keys.add(key.apply(one)));
-        if (keys.size() > MAX_FIGURES) {
-            throw new IllegalArgumentException(
-                    "at most " + MAX_FIGURES + " figures can be requested at once, but were " + keys.size());
-        }
         return new BulkAnswer(
                 keys,
                 computations,
@@ -215,13 +196,16 @@ public final class DefaultUsageService implements UsageService {
                 this::answer);
     }
 
-    /** Returns the result of a fresh figure in memory: the quick path of most calls. Others look there again, and do all that a hit needs. */
-    private @Nullable UsageResult freshInMemory(UsageKey key) {
+    /** Returns the result of a figure in memory, or null. A fresh one takes a quick path; for others a second look does all that a hit needs. */
+    private @Nullable UsageResult inMemory(UsageKey key) {
         UsageResult fresh = cache.readNear(key, answers.freshOnly());
         if (fresh != null) {
             listener.hit(key, fresh);
+            return fresh;
         }
-        return fresh;
+        return cache.near(key)
+                .map(figure -> hit(key, UsageListener.Tier.NEAR, figure, null))
+                .orElse(null);
     }
 
     private UsageKey admit(String organisationId, UsagePeriod period) {
@@ -240,7 +224,7 @@ public final class DefaultUsageService implements UsageService {
             return answerWithoutCache(key, lookup.error(), batch);
         }
         Optional<AgedUsage> figure = lookup.figure();
-        if (figure.isPresent() && limits.isServable(figure.get())) {
+        if (figure.isPresent() && settings.limits().isServable(figure.get())) {
             return CompletableFuture.completedFuture(hit(key, UsageListener.Tier.SHARED, figure.get(), batch));
         }
         CompletableFuture<UsageResult> answer = missed(key, figure, batch);
@@ -252,7 +236,7 @@ public final class DefaultUsageService implements UsageService {
 
     private CompletableFuture<UsageResult> missed(UsageKey key, Optional<AgedUsage> figure, @Nullable LoadBatch batch) {
         listener.miss(key);
-        Optional<Throwable> error = writeOutage.of(key);
+        Optional<Throwable> error = computations.writeOutage().of(key);
         return error.isPresent() ? answerUnstored(key, figure, error.get(), batch) : miss(key, figure, null, batch);
     }
 
@@ -262,7 +246,7 @@ public final class DefaultUsageService implements UsageService {
         if (fresh != null) {
             return fresh;
         }
-        if (writeOutage.of(key).isEmpty()) {
+        if (computations.writeOutage().of(key).isEmpty()) {
             loads.refresh(key, figure, false, batch);
             return answers.stale(key, figure);
         }
@@ -280,7 +264,7 @@ public final class DefaultUsageService implements UsageService {
     /** Answers as in an outage, since the figure was computed and couldn't be stored: from the fallback copy, if there is one. */
     private CompletableFuture<UsageResult> answerUnstored(
             UsageKey key, Optional<AgedUsage> grace, Throwable error, @Nullable LoadBatch batch) {
-        Optional<AgedUsage> copy = cache.fallback(key).filter(limits::isServable);
+        Optional<AgedUsage> copy = cache.fallback(key).filter(settings.limits()::isServable);
         return copy.isPresent()
                 ? CompletableFuture.completedFuture(staleCopy(key, copy.get(), batch))
                 : miss(key, grace, loads.mayTryToStore(key) ? null : error, batch);
@@ -288,7 +272,7 @@ public final class DefaultUsageService implements UsageService {
 
     /** Returns the fallback copy of a figure that couldn't be stored; refreshes it when it is due, or when a write is to be tried again. */
     private UsageResult staleCopy(UsageKey key, AgedUsage copy, @Nullable LoadBatch batch) {
-        boolean isDue = !limits.isFresh(copy) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN;
+        boolean isDue = !settings.limits().isFresh(copy) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN;
         if (loads.mayTryToStore(key) || isDue) {
             loads.refresh(key, copy, false, batch);
         }
@@ -300,10 +284,10 @@ public final class DefaultUsageService implements UsageService {
             UsageKey key, Throwable outage, @Nullable LoadBatch batch) {
         listener.cacheReadFailed(key, outage);
         Optional<AgedUsage> copy = cache.fallback(key);
-        if (copy.isEmpty() || !limits.isServable(copy.get())) {
+        if (copy.isEmpty() || !settings.limits().isServable(copy.get())) {
             return miss(key, copy, outage, batch);
         }
-        if (!limits.isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
+        if (!settings.limits().isFresh(copy.get()) && settings.outagePolicy() == OutagePolicy.FAIL_OPEN) {
             loads.refresh(key, copy.get(), true, batch);
         }
         return CompletableFuture.completedFuture(answers.stale(key, copy.get()));
@@ -325,7 +309,8 @@ public final class DefaultUsageService implements UsageService {
         if (outage != null && settings.outagePolicy() == OutagePolicy.FAIL_CLOSED) {
             return instead(key, grace, Computations.notWithoutCache(key, outage), outage);
         }
-        CompletableFuture<LoadOutcome> load = loads.load(key, Purpose.MISS, limits.hard(), outage != null, batch);
+        CompletableFuture<LoadOutcome> load =
+                loads.load(key, Purpose.MISS, settings.limits().hard(), outage != null, batch);
         Optional<Duration> limit = missPolicy.limit();
         if (limit.isEmpty() || load.isDone()) {
             return answerFrom(key, load, grace, outage);
@@ -367,8 +352,8 @@ public final class DefaultUsageService implements UsageService {
         if (grace.isPresent() && !ComputationIncidents.isPermanent(error)) {
             return CompletableFuture.completedFuture(answers.staleOnError(key, grace.get()));
         }
-        boolean mayBePending = outage != null || missPolicy.limit().isPresent();
-        return error instanceof UsageOverloadedException && mayBePending
+        return error instanceof UsageOverloadedException
+                        && (outage != null || missPolicy.limit().isPresent())
                 ? CompletableFuture.completedFuture(answers.pending(key))
                 : CompletableFuture.failedFuture(error);
     }
