@@ -33,6 +33,7 @@ class ShardedWakeUpsIT extends ClusterFixture {
 
     private final AtomicInteger wakeUps = new AtomicInteger();
 
+    /** Sharded publications came with Redis 7, and the embedded servers are older: skipped, aloud, where no newer executable is installed or named. */
     @Override
     RedisCluster startCluster(String... settings) {
         assumeTrue(RedisExecutable.modern().isPresent(), () -> RedisExecutable.announceSkipped(ShardedWakeUpsIT.class));
