@@ -89,6 +89,11 @@ public final class EventFilter {
         return values.text;
     }
 
+    /** Which query they meet; empty: any, or none. */
+    public Optional<SearchQuery> search() {
+        return values.search;
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof EventFilter that && description().equals(that.description());
@@ -119,6 +124,7 @@ public final class EventFilter {
         text.add("type", values.type);
         text.add("status", values.status);
         text.add("text", values.text);
+        text.add("search", values.search.map(SearchQuery::toString));
         return text.toString();
     }
 
@@ -138,6 +144,7 @@ public final class EventFilter {
         private Optional<String> type = Optional.empty();
         private Optional<String> status = Optional.empty();
         private Optional<String> text = Optional.empty();
+        private Optional<SearchQuery> search = Optional.empty();
 
         private Builder() {}
 
@@ -152,6 +159,7 @@ public final class EventFilter {
             type = other.type;
             status = other.status;
             text = other.text;
+            search = other.search;
         }
 
         /** Created in this window. */
@@ -220,6 +228,18 @@ public final class EventFilter {
          */
         public Builder text(String text) {
             this.text = Optional.of(Bounds.word("text", text));
+            return this;
+        }
+
+        /**
+         * That meet a query with words, phrases, alternatives and what is excluded, as far as they
+         * {@linkplain EventRepository#tokenise have been tokenised}; {@link #text} takes all of it as plain words.
+         *
+         * @param search as {@link SearchQuery#parse} reads it
+         * @throws IllegalArgumentException if it is no query
+         */
+        public Builder search(String search) {
+            this.search = Optional.of(SearchQuery.parse(search));
             return this;
         }
 

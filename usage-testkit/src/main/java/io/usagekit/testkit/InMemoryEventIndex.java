@@ -2,26 +2,22 @@ package io.usagekit.testkit;
 
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
+import io.usagekit.events.SearchQuery;
 import java.util.HashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiPredicate;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 /** Endpoints and words of events, and the matching of events to filters. Not thread-safe. */
 final class InMemoryEventIndex {
-
-    /** Separators of words: ASCII characters that are neither letters nor digits. */
-    private static final Pattern SEPARATORS = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
 
     private static final int SEARCHED_CHARACTERS = 100_000;
 
     private final InMemoryReferences references;
     private final Map<String, Set<String>> endpointsOfEvents = new HashMap<>();
-    private final Map<String, Set<String>> wordsOfEvents = new HashMap<>();
+    private final Map<String, List<String>> wordsOfEvents = new HashMap<>();
 
     InMemoryEventIndex(InMemoryReferences references) {
         this.references = references;
@@ -38,7 +34,8 @@ final class InMemoryEventIndex {
 
     void tokenise(Event event) {
         wordsOfEvents.put(
-                event.id(), words(event.type() + " " + searched(event.payload().raw())));
+                event.id(),
+                SearchQuery.words(event.type() + " " + searched(event.payload().raw())));
     }
 
     private static String searched(String text) {
@@ -70,7 +67,8 @@ final class InMemoryEventIndex {
                 && matches(filter.brokerMessageId(), event, (id, e) -> id.equals(e.brokerMessageId()))
                 && matches(filter.type(), event, (type, e) -> type.equals(e.type()))
                 && matches(filter.status(), event, (status, e) -> status.equals(e.status()))
-                && matches(filter.text(), event, this::hasWords);
+                && matches(filter.text().map(SearchQuery::allOf), event, this::hasWords)
+                && matches(filter.search(), event, this::hasWords);
     }
 
     private static <T> boolean matches(Optional<T> condition, Event event, BiPredicate<T, Event> test) {
@@ -97,16 +95,7 @@ final class InMemoryEventIndex {
                 .isPresent();
     }
 
-    private boolean hasWords(String text, Event event) {
-        Set<String> words = words(text);
-        return !words.isEmpty()
-                && wordsOfEvents.getOrDefault(event.id(), Set.of()).containsAll(words);
-    }
-
-    private static Set<String> words(String text) {
-        return SEPARATORS
-                .splitAsStream(text.toLowerCase(Locale.ROOT))
-                .filter(word -> !word.isEmpty())
-                .collect(Collectors.toUnmodifiableSet());
+    private boolean hasWords(SearchQuery query, Event event) {
+        return query.isMetBy(wordsOfEvents.getOrDefault(event.id(), List.of()));
     }
 }

@@ -270,15 +270,10 @@ final class PostgresEventRepository implements EventRepository {
         return transactions.read(UNREADABLE, tables(filter), connection -> {
             Optional<Set<String>> endpointIds = EndpointPages.endpointIds(sql, connection, projectId, filter);
             boolean isSelective = EndpointPages.isSelective(filter);
-            if (filter.text().isPresent() && !isSelective) {
-                return page.read(new WordPages(
-                        sql,
-                        connection,
-                        deadline,
-                        projectId,
-                        filter,
-                        filter.text().get(),
-                        endpointIds)::read);
+            Optional<String> words = WordQuery.of(filter);
+            if (words.isPresent() && !isSelective) {
+                return page.read(
+                        new WordPages(sql, connection, deadline, projectId, filter, words.get(), endpointIds)::read);
             }
             if (endpointIds.isPresent() && !isSelective) {
                 return page.read(
@@ -297,14 +292,15 @@ final class PostgresEventRepository implements EventRepository {
 
     private static LedgerFilter conditions(EventFilter filter, Optional<Set<String>> endpointIds) {
         LedgerFilter others = LedgerFilter.of(filter);
-        LedgerFilter conditions = filter.text().map(others::containing).orElse(others);
+        LedgerFilter conditions = WordQuery.of(filter).map(others::containing).orElse(others);
         return endpointIds.map(conditions::deliveredTo).orElse(conditions);
     }
 
     /** The same conditions, for few events that others find. */
     private static LedgerFilter eachCondition(EventFilter filter, Optional<Set<String>> endpointIds) {
         LedgerFilter others = LedgerFilter.of(filter);
-        LedgerFilter conditions = filter.text().map(others::eachContaining).orElse(others);
+        LedgerFilter conditions =
+                WordQuery.of(filter).map(others::eachContaining).orElse(others);
         return endpointIds.map(conditions::eachDeliveredTo).orElse(conditions);
     }
 
@@ -317,7 +313,7 @@ final class PostgresEventRepository implements EventRepository {
         if (filter.ownerId().isPresent()) {
             tables.addAll(sql.quoted("endpoints"));
         }
-        if (filter.text().isPresent()) {
+        if (WordQuery.of(filter).isPresent()) {
             tables.addAll(sql.quoted("events_search"));
         }
         return tables;

@@ -87,13 +87,41 @@ exists (
     and {has-endpoint}
 
 -- fragment: words-of-text
--- The words of a text, split as tokenise-events splits payloads.
+-- What WordQuery looks for: the words of a text, split as tokenise-events splits payloads, or, if that begins with a line feed, what each line
+-- asks for: after "&" words in any order, after "!" the absence of a phrase, or else one of the phrases between "|". Null, which no event meets, if
+-- PostgreSQL's parser finds no words in a line without "!".
 --
 -- Parameters: :text.
-plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
+case
+    when left(:text, 1) <> E'\n' then plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
+    else (
+        select
+            case
+                when bool_and(c.operator = '!' or c.query is not null)
+                    then string_agg(case c.operator when '!' then '!(' else '(' end || c.query || ')', ' & ')::tsquery
+            end
+        from (
+            select
+                left(line, 1) as operator,
+                (
+                    select string_agg('(' || p.query || ')', ' | ')
+                    from unnest(string_to_array(line, '|')) phrase
+                    cross join lateral (
+                        select
+                            case left(line, 1)
+                                when '&' then plainto_tsquery('simple', phrase)
+                                else phraseto_tsquery('simple', phrase)
+                            end::text
+                    ) as p (query)
+                    where p.query <> ''
+                ) as query
+            from unnest(string_to_array(substr(:text, 2), E'\n')) line
+        ) c
+    )
+end
 
 -- fragment: filter-text
--- Events that contain all the words of a text, by the search index.
+-- Events that contain the words that are looked for, by the search index.
 --
 -- Parameters: :text; :project_id, the statement's.
     and (e.id, e.created_at) in (
@@ -105,7 +133,7 @@ plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
     )
 
 -- fragment: has-words
--- Whether an event e contains all the words of a text, looked up for each event.
+-- Whether an event e contains the words that are looked for, looked up for each event.
 --
 -- Parameters: :text.
 exists (
@@ -119,7 +147,7 @@ exists (
 )
 
 -- fragment: filter-each-text
--- Events that contain all the words of a text, looked up for each event.
+-- Events that contain the words that are looked for, looked up for each event.
 --
 -- Parameters: :text.
     and {has-words}

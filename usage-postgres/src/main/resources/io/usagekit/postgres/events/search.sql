@@ -48,7 +48,7 @@ changed as (
 {batch-result}
 
 -- name: find-words
--- The events of a project that contain all the words of a text, in blocks of time. The plan depends on neither statistics nor values, since the
+-- The events of a project that contain the words that are looked for, in blocks of time. The plan depends on neither statistics nor values, since the
 -- conditions compare with the results of subqueries: the index of words and blocks is read, and then as many rows as are returned.
 --
 -- Parameters: :project_id, :text; :blocks, bigint[], as SearchBlocks numbers them; :limit, how many rows at most.
@@ -65,7 +65,7 @@ from found f
 limit :limit
 
 -- name: walk-events-for-words
--- The keys of a project's events that meet a filter, after the cursor, and which of them contain all the words of a text.
+-- The keys of a project's events that meet a filter, after the cursor, and which of them contain the words that are looked for.
 --
 -- Parameters: :project_id, :text; :limit, how many events at most; those of the filter and of the keyset condition.
 -- Returns in scan direction: created_at and id, the key; is_met.

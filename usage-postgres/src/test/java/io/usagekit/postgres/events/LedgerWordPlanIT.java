@@ -10,6 +10,7 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
+import io.usagekit.events.SearchQuery;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
@@ -119,6 +120,18 @@ class LedgerWordPlanIT {
                     text + ", too early",
                     filter.window(EventWindow.before(FIRST)).build());
         }
+        for (String search : List.of(
+                "\"word76 EVEN\"",
+                "\"third1 many5\"",
+                "\"even many5\"",
+                "\"n77 word77\" OR rare OR n777 OR absent",
+                "word77 OR word78",
+                "event -even",
+                "many5 -third1",
+                "even -event",
+                "event -rare -\"odd third1\"")) {
+            filters.put(search, EventFilter.builder().search(search).build());
+        }
         filters.put(
                 "event, a rare type",
                 EventFilter.builder().text("event").type("rare").build());
@@ -164,9 +177,17 @@ class LedgerWordPlanIT {
 
     /** What is known to cost more than others, among a million events. */
     private static int most(String name, EventFilter filter) {
-        int words = filter.text().orElseThrow().split(" ").length;
+        int words = filter.text()
+                .or(() -> filter.search().map(SearchQuery::toString))
+                .orElseThrow()
+                .split(" ")
+                .length;
         if (name.contains("even odd")) { // All entries of both are compared.
             return MOST + EVENTS / 1_000;
+        } else if (name.equals("even -event")) { // All entries of all events.
+            return MOST + EVENTS / 500;
+        } else if (name.equals("\"even many5\"")) { // All events with both, in which they don't follow each other.
+            return MOST + EVENTS / 74;
         } else if (name.contains("burst")) { // Looked for by stretches of all lengths.
             return MOST + 600;
         } else if (name.equals("WORD77, a type")) { // Its type rejects 16 of 17 events.
@@ -175,7 +196,9 @@ class LedgerWordPlanIT {
             return MOST + 12 * PAGE + 4 * MANY;
         }
         // Of a page to endpoints, some events are looked up both ways.
-        return MOST + 60 * (words - 1) + (filter.endpointIds().isPresent() ? 12 * PAGE : 0);
+        return MOST
+                + 60 * (filter.search().isPresent() ? words : words - 1)
+                + (filter.endpointIds().isPresent() ? 12 * PAGE : 0);
     }
 
     /** Beside the index of the previous version, and as if nothing had been analysed since the tables were empty. */

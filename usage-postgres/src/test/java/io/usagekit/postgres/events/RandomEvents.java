@@ -122,6 +122,13 @@ final class RandomEvents {
                     r -> r.event().payload().raw().toLowerCase(Locale.ROOT).contains("alpha")
                             && !r.event().type().isEmpty()),
             new Condition("no text", "text", b -> b.text(""), r -> false),
+            new Condition(
+                    "search",
+                    "search",
+                    b -> b.search("\"DELTA alpha\" OR beta -gamma"),
+                    r -> (r.event().payload().raw().contains("delta, alpha")
+                                    || r.event().payload().raw().contains("beta"))
+                            && !r.event().payload().raw().contains("gamma")),
             new Condition("any state", "state", b -> b.state(EventFilter.State.ANY), r -> true));
 
     /** The endpoints that conditions of endpoints mean; one endpoint of an event has to be meant by all of them. */

@@ -48,6 +48,7 @@ class EventRepositoryMutantsTest {
         mutants.addAll(LedgerFieldMutants.all());
         mutants.addAll(LedgerLookupMutants.all());
         mutants.addAll(LedgerPageMutants.all());
+        mutants.addAll(LedgerSearchMutants.all());
         mutants.addAll(LedgerDeletionMutants.all());
         mutants.addAll(LedgerExportMutants.all());
         return Mutants.tests(Suite.class, (Adapter) ForwardingEventRepository::new, mutants);

@@ -54,6 +54,7 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
             assertRejected(() -> event("e").headers(Map.of(bad, "")), "header");
             assertRejected(() -> EventFilter.builder().type(bad), "type");
             assertRejected(() -> EventFilter.builder().text(bad), "text");
+            assertRejected(() -> EventFilter.builder().search(bad), "search");
             assertRejected(() -> EventFilter.builder().sourceIds(List.of(bad)), "sourceIds");
             assertRejected(() -> ledger.updateStatus(P, "e", bad), "status");
             assertRejected(() -> ledger.updateDeliveryStatus(P, "e", bad), "status");

@@ -21,11 +21,18 @@ abstract class EventSearchCases extends EventRepositoryFixture {
     }
 
     private List<String> found(String text) {
-        EventFilter filter = EventFilter.builder().text(text).build();
+        return found(EventFilter.builder().text(text).build());
+    }
+
+    private List<String> searched(String search) {
+        return found(EventFilter.builder().search(search).build());
+    }
+
+    private List<String> found(EventFilter filter) {
         List<String> ids = ledger.page(P, filter, PageRequest.first(1_000, EventOrder.ASCENDING)).items().stream()
                 .map(Event::id)
                 .toList();
-        assertEquals(ids.size(), ledger.count(P, filter), () -> "the count of " + text);
+        assertEquals(ids.size(), ledger.count(P, filter), () -> "the count of " + filter);
         return ids;
     }
 
@@ -83,6 +90,73 @@ abstract class EventSearchCases extends EventRepositoryFixture {
         assertEquals(List.of("e1"), found("a:* !b"));
         assertEquals(List.of("e1", "e2"), found("!a"));
         assertEquals(List.of(), found("a or x"));
+    }
+
+    @Test
+    final void searchesForPhrases() {
+        recordText("e1", "pull request");
+        recordText("e2", "{\"request\": \"pull\", \"a\": \"Pull-Request\"}");
+        recordText("e3", "request a pull");
+        recordText("e4", "pull requests");
+        recordText("e5", "pull a request, pull a request");
+        recorded(event("e6").type("pull_request.opened"));
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e1", "e2", "e6"), searched("\"pull request\""));
+        assertEquals(List.of("e1", "e2", "e6"), searched("PULL/request"), "a term of two words");
+        assertEquals(List.of("e1", "e2", "e3", "e5", "e6"), searched("pull request"), "words in any order");
+        assertEquals(List.of("e5"), searched("\"a request pull\""));
+        assertEquals(List.of("e5"), searched("\"request pull a\" \"pull a request\""), "phrases that overlap");
+        assertEquals(List.of("e2", "e3"), searched("\"a pull\""));
+        assertEquals(List.of("e6"), searched("\"request opened\""));
+        assertEquals(List.of(), searched("\"pull pull\""));
+    }
+
+    @Test
+    final void searchesForAlternatives() {
+        recordText("e1", "red car");
+        recordText("e2", "red bike");
+        recordText("e3", "blue bike");
+        recordText("e4", "blue car or boat");
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e1", "e3", "e4"), searched("car OR blue"));
+        assertEquals(List.of("e2", "e3"), searched("bike red OR blue"), "joins the terms beside it only");
+        assertEquals(List.of("e1", "e2"), searched("car OR bike red OR boat -boat"));
+        assertEquals(List.of("e2", "e4"), searched("\"red bike\" OR boat OR none"));
+        assertEquals(List.of("e4"), searched("boat or car"), "a word in lower case");
+        assertEquals(List.of(), searched("none OR never"));
+    }
+
+    @Test
+    final void leavesExcludedTermsOut() {
+        recordText("e1", "paid order new");
+        recordText("e2", "order new");
+        recordText("e3", "new order, Paid");
+        recordText("e4", "unpaid order");
+        ledger.tokenise(P, EventWindow.ALL);
+        recordText("untokenised", "order");
+        assertEquals(List.of("e2", "e4"), searched("order -paid"));
+        assertEquals(List.of("e3", "e4"), searched("-\"order new\" order"), "a phrase, not its words");
+        assertEquals(List.of("e4"), searched("paid OR unpaid -new"));
+        assertEquals(List.of("e1", "e2", "e3", "e4"), searched("order -none"));
+        assertEquals(List.of(), searched("order -order"));
+    }
+
+    @Test
+    final void searchesWithinWhatOtherConditionsSelect() {
+        recordText("e1", "red car");
+        recordText("e2", "car, red");
+        recorded(event("e3").type("other").payload(Payload.of("red car")));
+        ledger.tokenise(P, EventWindow.ALL);
+        EventFilter.Builder filter = EventFilter.builder().search("\"red car\"");
+        assertEquals(List.of("e1", "e3"), found(filter.build()));
+        assertEquals(List.of("e3"), found(filter.type("other").build()));
+        filter = EventFilter.builder().search("car -other");
+        assertEquals(List.of("e1", "e2"), found(filter.build()));
+        assertEquals(
+                List.of("e2"),
+                found(filter.text("red CAR").search("\"car red\"").build()));
+        assertEquals(List.of(), found(filter.text("red OR blue").build()), "a text has no operators");
+        assertEquals(List.of(), found(filter.text("-").build()), "a text without words");
     }
 
     @Test
