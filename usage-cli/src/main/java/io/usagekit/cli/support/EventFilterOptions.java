@@ -40,6 +40,12 @@ public final class EventFilterOptions {
     @Option(names = "--text", paramLabel = "WORDS", description = "With all of these words, where it is tokenised.")
     private @Nullable String text;
 
+    @Option(
+            names = "--search",
+            paramLabel = "QUERY",
+            description = "That meet it, where it is tokenised: \"pull request\" OR push -draft")
+    private @Nullable String search;
+
     @Option(names = "--deleted", description = "Deleted ones, too.")
     private boolean deleted;
 
@@ -53,6 +59,7 @@ public final class EventFilterOptions {
         set(type, filter::type);
         set(status, filter::status);
         set(text, filter::text);
+        set(search, filter::search);
         return filter.state(deleted ? EventFilter.State.ANY : EventFilter.State.LIVE)
                 .build();
     }

@@ -114,6 +114,8 @@ class EventsIT {
         assertThat(tokens("tokenise")).startsWith("5 events were made findable");
         assertThat(tokens("tokenise")).startsWith("0 events");
         assertThat(count("--text", "HÉLLO")).isEqualTo("7");
+        assertThat(count("--search", "absent OR HÉLLO -push")).isEqualTo("3");
+        ofProject("count", "--search", "-push").failed(2).saying("search must have a term without a minus", "-push");
         assertThat(tokens("delete-tokens", "--before", "2026-03-01T00:00:06Z")).startsWith("6 events aren't findable");
         assertThat(count("--text", "HÉLLO")).isEqualTo("1");
         ofProject("count", "--from", "yesterday").failed(2).saying("--from must be an instant", "yesterday");
