@@ -124,41 +124,6 @@ class ClickHouseStatementsIT {
                 .isNotEqualTo(List.of("7200"));
     }
 
-    /** A month is a part of each shard's table, and a project is in one or two of its granules, of 8,192 rows. */
-    @Test
-    void readsTheRowsOfTheProjectsAndMonthsThatAreAskedForOnly() {
-        cluster.execute(
-                0,
-                "insert into " + database + ".cell select concat('p-', toString(number % 1000)), "
-                        + hour(DAY, 0).getEpochSecond() + " + 3600 * intDiv(number, 1000), 1, 1, 1, 1, 1, 0, 0"
-                        + " from numbers(360000) settings distributed_foreground_insert = 1");
-        for (int shard = 0; shard < 2; shard++) {
-            cluster.execute(shard, "optimize table " + database + ".cell_local final");
-        }
-        LocalDate end = DAY.plusDays(3);
-        assertReadsLittle(List.of(new ProjectDays("p-7", DAY, end)));
-        assertReadsLittle(
-                List.of(new ProjectDays("p-7", DAY, DAY.plusDays(1)), new ProjectDays("p-7", DAY.plusDays(2), end)));
-    }
-
-    private void assertReadsLittle(List<ProjectDays> days) {
-        long parts = selected("SelectedParts");
-        long marks = selected("SelectedMarks");
-        assertThat(reader.read(1, days, TIMEOUT)).containsOnlyKeys("p-7");
-        assertThat(selected("SelectedParts") - parts).as("parts of both shards").isBetween(1L, 2L);
-        assertThat(selected("SelectedMarks") - marks)
-                .as("granules of both shards")
-                .isBetween(1L, 4L);
-    }
-
-    private long selected(String event) {
-        return IntStream.range(0, 2)
-                .mapToLong(shard -> Long.parseLong(
-                        cluster.query(shard, "select sum(value) from system.events where event = '" + event + "'")
-                                .get(0)))
-                .sum();
-    }
-
     @Test
     void countsTheHighestVersionOfEachHourUpToTheOneThatIsAskedFor() {
         store.insertCells(1, List.of(cell("p", hour(DAY, 0), 5), cell("p", hour(DAY, 1), 7)));
