@@ -51,8 +51,8 @@ final class ClickHouseCellReader implements CellReader {
     static ClickHouseCellReader of(ClickHouseJdbc jdbc, SqlFile statements) {
         return new ClickHouseCellReader(
                 jdbc,
-                statements.statement("sums", Map.of("ranges", "", "in-range", "")),
-                statements.statement("sums", Map.of("ranges", "{joined-ranges}", "in-range", "{in-joined-range}")));
+                statements.statement("sums", Map.of("in-ranges", "")),
+                statements.statement("sums", Map.of("in-ranges", "{in-joined-ranges}")));
     }
 
     @Override

@@ -2,7 +2,8 @@
 
 -- fragment: read-settings
 -- What a profile of the server may say otherwise, and would make a part of the rows pass for all of them: a shard that is away is an error;
--- groups of several shards become one; no limit cuts a result off; no earlier result is returned. Then the time that a statement may take.
+-- groups of several shards become one; no limit cuts a result off; no earlier result is returned. Then the time that a statement may take; and that
+-- no order of conditions is looked for, for which a server loads the statistics of all columns and months: conditions are on the sorting key.
 skip_unavailable_shards = 0,
 optimize_skip_unused_shards = 0,
 optimize_distributed_group_by_sharding_key = 0,
@@ -18,13 +19,14 @@ set_overflow_mode = 'throw',
 join_overflow_mode = 'throw',
 timeout_overflow_mode = 'throw',
 timeout_overflow_mode_leaf = 'throw',
-max_execution_time = :timeout
+max_execution_time = :timeout,
+optimize_move_to_prewhere = 0
 
 -- name: sums
 -- Sums of ranges of hours, by project and slice: of each hour the row with the highest version up to one.
 --
 -- Parameters: :projects, an array; :first and :last, the range [first, last) of each of them, in seconds, or one around all of theirs, if
--- {ranges} joins them; :begins, those of the slices, in their order, in seconds; :version; :timeout, seconds.
+-- {in-ranges} joins them; :begins, those of the slices, in their order, in seconds; :version; :timeout, seconds.
 -- Returns one row for each project and slice with rows: project; slice, its begin; those of cell-sums.
 select
     project,
@@ -36,29 +38,27 @@ from (
         hour,
         {newest-cell}
     from {database}.cell
-    {ranges}
     where version <= :version
         -- Of the sorting key, so that other rows aren't read.
         and project in (select arrayJoin(:projects))
         and hour >= :first
         and hour < :last
-        {in-range}
     group by project, hour
-)
+) as cells
+{in-ranges}
 group by project, slice
 settings {read-settings}
 
--- fragment: joined-ranges
--- Ranges of their own: a join costs two fifths of a small read.
+-- fragment: in-joined-ranges
+-- Ranges of their own. Rows aren't joined before they are cells: that takes a server longer, and it would look up the statistics of each month to
+-- choose the order of the join.
 --
 -- Parameters: :projects, :froms, :ends, arrays of the same length: a project and its range [from, end), in seconds; several of one project don't overlap.
 all inner join (
     select range.1 as ranged, range.2 as from_hour, range.3 as end_hour
     from (select arrayJoin(arrayZip(:projects, :froms, :ends)) as range)
 ) as ranges on project = ranged
-
--- fragment: in-joined-range
-and hour >= from_hour and hour < end_hour
+where hour >= from_hour and hour < end_hour
 
 -- fragment: newest-cell
 -- The columns of a project's hour: newest, the highest version of its rows, and cell, the sums of that row.
