@@ -26,7 +26,7 @@ public record DeliveryCount(
         STATUS
     }
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public DeliveryCount {
         Objects.requireNonNull(day, "day");
         Objects.requireNonNull(endpointId, "endpointId");

@@ -13,7 +13,7 @@ import java.util.Optional;
  */
 public record ExportProgress(long events, long octets, Optional<String> cursor) {
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public ExportProgress {
         Objects.requireNonNull(cursor, "cursor");
     }

@@ -10,7 +10,7 @@ import java.util.Objects;
  */
 public record SentDelivery(Delivery delivery, long bytes) {
 
-    /** Both of them. */
+    /** Checks that nothing is null. */
     public SentDelivery {
         Objects.requireNonNull(delivery, "delivery");
     }

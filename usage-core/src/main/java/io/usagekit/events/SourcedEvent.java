@@ -11,7 +11,7 @@ import java.util.Optional;
  */
 public record SourcedEvent(Event event, Optional<Source> source) {
 
-    /** Both of them. */
+    /** Checks that nothing is null. */
     public SourcedEvent {
         Objects.requireNonNull(event, "event");
         Objects.requireNonNull(source, "source");

@@ -16,7 +16,7 @@ import java.util.OptionalLong;
  */
 public record ReceivedRow(String eventId, String projectId, Instant createdAt, OptionalLong bytes) {
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public ReceivedRow {
         Objects.requireNonNull(eventId, "eventId");
         Objects.requireNonNull(projectId, "projectId");

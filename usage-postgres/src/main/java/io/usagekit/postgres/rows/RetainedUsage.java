@@ -21,7 +21,7 @@ public record RetainedUsage(UsageMetrics usage, Optional<Instant> from, Optional
     public static final RetainedUsage NONE =
             new RetainedUsage(UsageMetrics.ZERO, Optional.empty(), Optional.empty(), false);
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public RetainedUsage {
         Objects.requireNonNull(usage, "usage");
         Objects.requireNonNull(from, "from");

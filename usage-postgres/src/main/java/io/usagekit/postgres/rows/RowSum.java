@@ -13,7 +13,7 @@ import java.util.Objects;
  */
 public record RowSum(UsageMetrics rows, long unmeasured, RetainedUsage retained) {
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public RowSum {
         Objects.requireNonNull(rows, "rows");
         Objects.requireNonNull(retained, "retained");

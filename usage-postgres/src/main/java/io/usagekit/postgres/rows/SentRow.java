@@ -18,7 +18,7 @@ import java.util.OptionalLong;
 public record SentRow(
         String deliveryId, String projectId, Optional<String> eventId, Instant createdAt, OptionalLong bytes) {
 
-    /** All of them. */
+    /** Checks that nothing is null. */
     public SentRow {
         Objects.requireNonNull(deliveryId, "deliveryId");
         Objects.requireNonNull(projectId, "projectId");
