@@ -5,7 +5,7 @@
 --
 -- Parameters: :table, qualified and quoted.
 -- Returns in the order of columns, and no row if there is no such table: name; type, a domain's base type; nullable; default_value,
--- the expression that new rows take, empty if they take null or a generated value; in_view, whether the table is a view, whose
+-- the expression that new rows take, empty if they take null or a generated value; generated; in_view, whether the table is a view, whose
 -- columns say nothing about null and default.
 with recursive typed as (
     select
@@ -40,6 +40,7 @@ select
     typed.type::regtype::text as type,
     typed.nullable,
     case when typed.attgenerated = '' then coalesce(typed.default_value, '') else '' end as default_value,
+    typed.attgenerated <> '' as generated,
     c.relkind in ('v', 'm') as in_view
 from typed
 join pg_catalog.pg_class c on c.oid = typed.attrelid

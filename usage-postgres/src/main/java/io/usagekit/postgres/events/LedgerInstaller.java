@@ -7,6 +7,7 @@ import io.usagekit.postgres.internal.IndexDdl;
 import io.usagekit.postgres.internal.Installation;
 import io.usagekit.postgres.internal.Jdbc;
 import io.usagekit.postgres.internal.SchemaInstaller;
+import io.usagekit.postgres.internal.SchemaScript;
 import io.usagekit.postgres.internal.SqlTemplate;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -90,12 +91,11 @@ final class LedgerInstaller {
         TableMapping mapping = TableMapping.usagekit(schema);
         List<Index> indexes = new ArrayList<>(IndexDdl.indexes(mapping));
         indexes.addAll(INDEXES);
+        List<SchemaScript> scripts =
+                List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES));
         Installation.run(new Jdbc(dataSource), schema, installation -> {
-            SchemaInstaller.createMissing(
-                    installation,
-                    schema,
-                    List.of(IndexDdl.script(mapping), IndexDdl.script(schema, LedgerSql.tableNames(), TABLES)),
-                    indexes);
+            SchemaInstaller.checkColumns(installation.connection(), schema, scripts);
+            SchemaInstaller.createMissing(installation, schema, scripts, indexes);
             createTriggers(installation);
             if (retainedIds.isPresent()) {
                 retainIds(installation, retainedIds.get());

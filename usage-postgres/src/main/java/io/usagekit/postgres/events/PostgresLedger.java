@@ -78,7 +78,9 @@ public final class PostgresLedger {
      * tables are; an index that a failed build left invalid is built again. Other sessions and other installations wait as {@link
      * PostgresUsage#install} says. Needs ownership of the tables.
      *
-     * @throws UsageStorageException as {@link PostgresUsage#install}; what was created before stays
+     * @throws UsageStorageException as {@link PostgresUsage#install}, what was created before stays; and, before anything is created, if a column
+     *     that the ledger needs is of another type, or nullable, generated or without a default value otherwise than {@link #ddl} declares it: the
+     *     message names all of them, with what they are and must be
      */
     public void install() {
         try {

@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -121,6 +120,56 @@ public final class SchemaInstaller {
         return missing(connection, schema, scripts).isEmpty();
     }
 
+    /**
+     * Checks that the tables which exist have the columns of the scripts with which they are created, and that those and the ones which a
+     * script adds to a table have the type that it declares, are nullable or generated where it says so, and have a default value where it
+     * gives one.
+     *
+     * @throws UsageStorageException if they don't
+     */
+    public static void checkColumns(Connection connection, String schema, List<SchemaScript> scripts)
+            throws SQLException {
+        List<String> unfit = new ArrayList<>();
+        for (SchemaScript script : scripts) {
+            for (SchemaScript.Statement statement : script.statements()) {
+                if (statement.columns().isEmpty()) {
+                    continue;
+                }
+                String table = Identifiers.qualified(schema, statement.table());
+                Map<String, TableShape.Column> known = TableShape.columns(connection, table);
+                for (SchemaScript.Column column : statement.columns()) {
+                    TableShape.Column found = known.get(column.name());
+                    boolean isAbsent = known.isEmpty() || statement.kind() == SchemaScript.Kind.COLUMN;
+                    if (found == null ? !isAbsent : !fits(found, column)) {
+                        unfit.add(table + "." + Identifiers.quote(column.name()) + " must be " + column.declaration()
+                                + ", but is " + (found == null ? "missing" : inWords(found)));
+                    }
+                }
+            }
+        }
+        if (!unfit.isEmpty()) {
+            throw UsageStorageException.permanent(
+                    "columns aren't as the library needs them: " + String.join("; ", unfit)
+                            + "; alter them, or rename those that are of another purpose",
+                    null);
+        }
+    }
+
+    private static boolean fits(TableShape.Column found, SchemaScript.Column needed) {
+        return found.type().equals(needed.type())
+                && (found.inView()
+                        || (found.nullable() == needed.isNullable()
+                                && found.generated() == needed.isGenerated()
+                                && !(needed.hasDefault() && found.defaultValue().isEmpty())));
+    }
+
+    private static String inWords(TableShape.Column column) {
+        return column.type()
+                + (column.nullable() ? "" : " not null")
+                + (column.generated() ? " generated" : "")
+                + (column.defaultValue().isEmpty() ? "" : " default " + column.defaultValue());
+    }
+
     private static void buildMissing(
             Installation installation, String schema, List<SchemaScript> scripts, List<Index> indexes)
             throws SQLException {
@@ -137,18 +186,18 @@ public final class SchemaInstaller {
     /** Returns the statements of the scripts whose table or column is missing, in their order. */
     private static List<SchemaScript.Statement> missing(
             Connection connection, String schema, List<SchemaScript> scripts) throws SQLException {
-        Map<String, Set<String>> columns = new LinkedHashMap<>();
+        Map<String, Map<String, TableShape.Column>> columns = new LinkedHashMap<>();
         List<SchemaScript.Statement> missing = new ArrayList<>();
         for (SchemaScript script : scripts) {
             for (SchemaScript.Statement statement : script.statements()) {
-                Set<String> known = columns.get(statement.table());
+                Map<String, TableShape.Column> known = columns.get(statement.table());
                 if (known == null) {
-                    known = columns(connection, Identifiers.qualified(schema, statement.table()));
+                    known = TableShape.columns(connection, Identifiers.qualified(schema, statement.table()));
                     columns.put(statement.table(), known);
                 }
                 boolean isMissing = switch (statement.kind()) {
                     case SEQUENCE, TABLE -> known.isEmpty();
-                    case COLUMN -> !known.contains(statement.name());
+                    case COLUMN -> !known.containsKey(statement.name());
                     case INDEX -> false;
                 };
                 if (isMissing) {
@@ -157,12 +206,6 @@ public final class SchemaInstaller {
             }
         }
         return missing;
-    }
-
-    private static Set<String> columns(Connection connection, String table) throws SQLException {
-        return new HashSet<>(SqlCall.of(connection, CATALOG.template("columns"))
-                .text("table", table)
-                .list(row -> row.text("name")));
     }
 
     /** Locks the tables that exist already and are changed or referred to: each at once as strongly as it will be. */

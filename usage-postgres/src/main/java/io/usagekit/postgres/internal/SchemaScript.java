@@ -31,15 +31,54 @@ public record SchemaScript(List<Statement> statements) {
      * @param table that it creates or changes, or the sequence, not quoted
      * @param name of the column or index, not quoted; empty for a table or sequence
      * @param definition of the index, as {@code CREATE INDEX} has it after the table's name; empty for others
+     * @param columns that it creates
      * @param references the tables that its foreign keys refer to, not quoted
      * @param sql as it is run
      */
     public record Statement(
-            Kind kind, String table, String name, String definition, Set<String> references, String sql) {
+            Kind kind,
+            String table,
+            String name,
+            String definition,
+            List<Column> columns,
+            Set<String> references,
+            String sql) {
 
         /** Returns the index that it creates. */
         Index index() {
             return new Index(table, definition, name);
+        }
+    }
+
+    /**
+     * A column that a statement creates.
+     *
+     * @param name not quoted
+     * @param declaration its type and constraints, without references
+     */
+    public record Column(String name, String declaration) {
+
+        private static final Pattern TYPE = Pattern.compile("[a-z]+(\\[])?");
+
+        /** Returns its type as PostgreSQL writes it. */
+        String type() {
+            Matcher type = TYPE.matcher(declaration);
+            if (!type.lookingAt()) {
+                throw new IllegalStateException("the column " + name + " has no type: " + declaration);
+            }
+            return type.group().equals("timestamptz") ? "timestamp with time zone" : type.group();
+        }
+
+        boolean isNullable() {
+            return !declaration.contains(" not null") && !declaration.contains(" primary key");
+        }
+
+        boolean isGenerated() {
+            return declaration.contains(" generated always as ");
+        }
+
+        boolean hasDefault() {
+            return declaration.contains(" default ");
         }
     }
 
@@ -48,9 +87,13 @@ public record SchemaScript(List<Statement> statements) {
     private static final Pattern CREATE_TABLE =
             Pattern.compile("create (?:unlogged )?table if not exists \\{([a-z_]+)} \\(.*");
     private static final Pattern ADD_COLUMN =
-            Pattern.compile("alter table \\{([a-z_]+)} add column if not exists ([a-z_]+) .*");
+            Pattern.compile("alter table \\{([a-z_]+)} add column if not exists (([a-z_]+) .*)");
     private static final Pattern CREATE_INDEX =
             Pattern.compile("create index if not exists ([a-z_]+) on \\{([a-z_]+)} (.*)");
+    /** A line that declares a column of a table that is created; other lines declare constraints. */
+    private static final Pattern COLUMN =
+            Pattern.compile("^    (?!primary key |check |unique )([a-z_]+ .*?),?$", Pattern.MULTILINE);
+
     private static final Pattern REFERENCES = Pattern.compile("\\breferences \\{([a-z_]+)}");
 
     public SchemaScript {
@@ -85,22 +128,39 @@ public record SchemaScript(List<Statement> statements) {
         REFERENCES.matcher(line).results().forEach(found -> references.add(name(tables, found.group(1))));
         Matcher sequence = CREATE_SEQUENCE.matcher(line);
         if (sequence.matches()) {
-            return new Statement(Kind.SEQUENCE, name(tables, sequence.group(1)), "", "", references, sql);
+            return new Statement(Kind.SEQUENCE, name(tables, sequence.group(1)), "", "", List.of(), references, sql);
         }
         Matcher table = CREATE_TABLE.matcher(line);
         if (table.matches()) {
-            return new Statement(Kind.TABLE, name(tables, table.group(1)), "", "", references, sql);
+            List<Column> columns = COLUMN.matcher(statement)
+                    .results()
+                    .map(found -> column(found.group(1)))
+                    .toList();
+            return new Statement(Kind.TABLE, name(tables, table.group(1)), "", "", columns, references, sql);
         }
         Matcher column = ADD_COLUMN.matcher(line);
         if (column.matches()) {
-            return new Statement(Kind.COLUMN, name(tables, column.group(1)), column.group(2), "", references, sql);
+            Column added = column(column.group(2));
+            return new Statement(
+                    Kind.COLUMN, name(tables, column.group(1)), added.name(), "", List.of(added), references, sql);
         }
         Matcher index = CREATE_INDEX.matcher(line);
         if (index.matches()) {
             return new Statement(
-                    Kind.INDEX, name(tables, index.group(2)), index.group(1), index.group(3), references, sql);
+                    Kind.INDEX,
+                    name(tables, index.group(2)),
+                    index.group(1),
+                    index.group(3),
+                    List.of(),
+                    references,
+                    sql);
         }
         throw new IllegalStateException("the object of this statement can't be looked up: " + line);
+    }
+
+    private static Column column(String text) {
+        String[] nameAndRest = text.split(" ", 2);
+        return new Column(nameAndRest[0], nameAndRest[1].replaceFirst(" references .*", ""));
     }
 
     private static String name(Map<String, String> tables, String key) {

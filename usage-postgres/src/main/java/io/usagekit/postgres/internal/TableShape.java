@@ -39,9 +39,10 @@ public record TableShape(
      *
      * @param type as PostgreSQL writes it
      * @param defaultValue the expression that new rows take; empty if they take null or a generated value
+     * @param generated whether it is computed from other columns
      * @param inView whether the table is a view, whose columns say nothing about null and default
      */
-    record Column(String type, boolean nullable, String defaultValue, boolean inView) {}
+    record Column(String type, boolean nullable, String defaultValue, boolean generated, boolean inView) {}
 
     private static final SqlStatements STATEMENTS = SqlStatements.of(SqlFiles.of("catalog.sql"), Map.of());
 
@@ -267,22 +268,29 @@ public record TableShape(
     private static Map<String, Column> table(Connection connection, TableMapping mapping, String role, String table)
             throws SQLException {
         String qualified = Identifiers.qualified(mapping.schema(), table);
-        Map<String, Column> columns = new LinkedHashMap<>();
-        SqlCall.of(connection, STATEMENTS.template("columns"))
-                .text("table", qualified)
-                .forEach(row -> columns.put(
-                        row.text("name"),
-                        new Column(
-                                row.text("type"),
-                                row.flag("nullable"),
-                                row.text("default_value"),
-                                row.flag("in_view"))));
+        Map<String, Column> columns = columns(connection, qualified);
         if (columns.isEmpty()) {
             String missing = schemaExists(connection, mapping)
                     ? "there is no table " + qualified + " (mapped as " + role + ")"
                     : "there is no schema " + Identifiers.quote(mapping.schema()) + " (mapped as schema)";
             throw UsageCalculationException.permanent(missing + remedy(mapping), null);
         }
+        return columns;
+    }
+
+    /** Reads the columns of a table, qualified and quoted, by name; none if there is no such table. */
+    static Map<String, Column> columns(Connection connection, String table) throws SQLException {
+        Map<String, Column> columns = new LinkedHashMap<>();
+        SqlCall.of(connection, STATEMENTS.template("columns"))
+                .text("table", table)
+                .forEach(row -> columns.put(
+                        row.text("name"),
+                        new Column(
+                                row.text("type"),
+                                row.flag("nullable"),
+                                row.text("default_value"),
+                                row.flag("generated"),
+                                row.flag("in_view"))));
         return columns;
     }
 
