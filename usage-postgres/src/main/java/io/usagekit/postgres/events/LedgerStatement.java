@@ -103,12 +103,11 @@ enum LedgerStatement {
     LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
-    UPDATE_DELIVERY_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
-    UPDATE_DELIVERY_FAILURE(
+    UPDATE_DELIVERY_STATUS(
             names().with("project_id", TEXT)
                     .with("id", TEXT)
                     .with("status", TEXT)
-                    .with("failure_reason", TEXT),
+                    .with("failure_reason", TEXTS),
             names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
     PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),

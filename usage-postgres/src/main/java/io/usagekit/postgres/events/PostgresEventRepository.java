@@ -225,6 +225,17 @@ final class PostgresEventRepository implements EventRepository {
 
     @Override
     public boolean updateDeliveryStatus(String projectId, String deliveryId, String status) {
+        return updateDeliveryStatus(projectId, deliveryId, status, List.of());
+    }
+
+    @Override
+    public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
+        return updateDeliveryStatus(
+                projectId, deliveryId, status, List.of(Bounds.text("failureReason", failureReason)));
+    }
+
+    private boolean updateDeliveryStatus(
+            String projectId, String deliveryId, String status, List<String> failureReason) {
         Bounds.id("projectId", projectId);
         Bounds.id("deliveryId", deliveryId);
         Bounds.word("status", status);
@@ -233,22 +244,8 @@ final class PostgresEventRepository implements EventRepository {
                 connection -> sql.call(connection, LedgerStatement.UPDATE_DELIVERY_STATUS)
                         .text("project_id", projectId)
                         .text("id", deliveryId)
-                        .text("status", status));
-    }
-
-    @Override
-    public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
-        Bounds.id("projectId", projectId);
-        Bounds.id("deliveryId", deliveryId);
-        Bounds.word("status", status);
-        Bounds.text("failureReason", failureReason);
-        return update(
-                "the delivery's status can't be updated",
-                connection -> sql.call(connection, LedgerStatement.UPDATE_DELIVERY_FAILURE)
-                        .text("project_id", projectId)
-                        .text("id", deliveryId)
                         .text("status", status)
-                        .text("failure_reason", failureReason));
+                        .texts("failure_reason", failureReason));
     }
 
     @Override

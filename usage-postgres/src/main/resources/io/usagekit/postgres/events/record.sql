@@ -510,16 +510,13 @@ delete from {events_endpoints} where event_id = :event_id
 update {events} set status = :status where id = :id and project_id = :project_id
 
 -- name: update-delivery-status
--- Sets the status of a delivery of a project. Removes the failure reason if the delivery succeeded.
+-- Sets the status of a delivery of a project, and its failure reason where one is given. Otherwise removes that if the delivery succeeded.
 --
--- Parameters: :project_id, :id, :status.
+-- Parameters: :project_id, :id, :status; :failure_reason, text[], with one element or none.
 update {deliveries} set
     status = :status,
-    failure_reason = case when :status = 'Success' then '' else failure_reason end
+    failure_reason = coalesce(
+        (:failure_reason::text[])[1],
+        case when :status = 'Success' then '' else failure_reason end
+    )
 where id = :id and project_id = :project_id
-
--- name: update-delivery-failure
--- Sets the status and the failure reason of a delivery of a project.
---
--- Parameters: :project_id, :id, :status, :failure_reason.
-update {deliveries} set status = :status, failure_reason = :failure_reason where id = :id and project_id = :project_id
