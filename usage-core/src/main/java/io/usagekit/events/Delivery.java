@@ -2,6 +2,7 @@ package io.usagekit.events;
 
 import java.time.Instant;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * A delivery as it stands in the ledger.
@@ -52,6 +53,13 @@ public record Delivery(
                 delivery.createdAt().orElse(now),
                 delivery.failureReason(),
                 delivery.metadata());
+    }
+
+    /** Octets of all of its texts: pages are limited in their sum. */
+    public long octets() {
+        return Stream.of(id, projectId, eventId, endpointId, status, failureReason, metadata)
+                .mapToLong(Bounds::octets)
+                .sum();
     }
 
     /** For logs: sizes of the failure reason and metadata. */

@@ -2,6 +2,7 @@ package io.usagekit.events;
 
 import java.time.Instant;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -114,6 +115,19 @@ public record Event(
                 event.urlPath(),
                 event.urlQueryParams(),
                 event.metadata());
+    }
+
+    /** Octets of its payload, as figures count it, and of all of its texts: pages and exports are limited in their sum. */
+    public long octets() {
+        long octets = bytes;
+        for (String text :
+                List.of(id, projectId, type, sourceId, idempotencyKey, status, urlPath, urlQueryParams, metadata)) {
+            octets += Bounds.octets(text);
+        }
+        for (Map.Entry<String, String> header : headers.entrySet()) {
+            octets += Bounds.octets(header.getKey()) + Bounds.octets(header.getValue());
+        }
+        return octets;
     }
 
     /** For logs: names of headers without their values; sizes of the payload, path, query and metadata. */

@@ -7,7 +7,7 @@ import java.util.Optional;
 /**
  * Which page.
  *
- * @param size the most rows on it, 1 to {@value #MAX_SIZE}; may differ from page to page. A page of events has fewer where their payloads have
+ * @param size the most rows on it, 1 to {@value #MAX_SIZE}; may differ from page to page. A page of events or deliveries has fewer where these have
  *     {@value #MAX_OCTETS} octets before
  * @param order of the rows, whichever way one goes through them
  * @param cursor of a page next to it; empty: the first page
@@ -18,7 +18,10 @@ public record PageRequest(int size, EventOrder order, Optional<String> cursor) {
     /** The most rows that a page may have. */
     public static final int MAX_SIZE = 1_000;
 
-    /** The octets of payloads with which a page of events ends; the event that reaches them is its last one, however large. */
+    /**
+     * The octets of payloads and all texts with which a page of events or deliveries ends; the one that reaches them is its last one, however
+     * large.
+     */
     public static final long MAX_OCTETS = 8L << 20;
 
     /**

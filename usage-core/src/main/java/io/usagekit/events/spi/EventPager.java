@@ -70,7 +70,7 @@ public final class EventPager {
         CanonicalText scope = new CanonicalText();
         scope.add("deliveries", Optional.of(Bounds.id("projectId", projectId)));
         scope.add("filter", Optional.of(filter.description()));
-        return page(scope, request, EventPager::position, delivery -> 0);
+        return page(scope, request, EventPager::position, Delivery::octets);
     }
 
     /**
@@ -88,7 +88,11 @@ public final class EventPager {
      * @throws IllegalArgumentException if the cursor isn't one of this question's
      */
     public PageRead<SentDelivery> sent(UsageKey key, PageRequest request) {
-        return page(scope("sent", key), request, sent -> position(sent.delivery()), sent -> 0);
+        return page(
+                scope("sent", key),
+                request,
+                sent -> position(sent.delivery()),
+                sent -> sent.delivery().octets());
     }
 
     /**
@@ -138,7 +142,7 @@ public final class EventPager {
     }
 
     private PageRead<Event> events(CanonicalText scope, PageRequest request) {
-        return page(scope, request, event -> new Scan.Position(event.createdAt(), event.id()), Event::bytes);
+        return page(scope, request, event -> new Scan.Position(event.createdAt(), event.id()), Event::octets);
     }
 
     private <T> PageRead<T> page(

@@ -22,8 +22,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Exports events slice by slice: a slice has as many events as have {@value #SLICE_OCTETS} octets of payloads together, and a larger payload
- * is read part by part. A statement for all of them might make PostgreSQL sort them, with their payloads, before it returns the first one.
+ * Exports events slice by slice: a slice has as many events as have {@value #SLICE_OCTETS} octets together, and a larger payload is read part
+ * by part. A statement for all of them might make PostgreSQL sort them, with their payloads, before it returns the first one.
  */
 final class EventExport {
 
@@ -40,7 +40,7 @@ final class EventExport {
     /** The most projects whose ids are read at once. */
     private static final int MOST_PROJECTS = 1_000;
 
-    /** The size of an event without its payload, path, query and metadata. */
+    /** What an event takes besides its octets. */
     private static final long OVERHEAD_OCTETS = 1_000;
 
     private final LedgerTransactions transactions;
@@ -75,14 +75,6 @@ final class EventExport {
             tables.addAll(sql.quoted("events_endpoints"));
         }
         return tables;
-    }
-
-    private static long size(Event event) {
-        return event.bytes()
-                + event.urlPath().length()
-                + event.urlQueryParams().length()
-                + event.metadata().length()
-                + OVERHEAD_OCTETS;
     }
 
     /** One export: how far it is, how many events the next slice looks at, and of how many at once the endpoints are looked up next. */
@@ -193,7 +185,9 @@ final class EventExport {
             if (slice.isEmpty()) {
                 return;
             }
-            long octets = slice.stream().mapToLong(EventExport::size).sum();
+            long octets = slice.stream()
+                    .mapToLong(event -> event.octets() + OVERHEAD_OCTETS)
+                    .sum();
             long next = 2L * slice.size() * SLICE_OCTETS / octets;
             scanned = (int) Math.min(MOST_SCANNED, Math.max(FEWEST_SCANNED, next));
         }

@@ -73,7 +73,7 @@ final class EventsOfKeys {
                     .number("octets", PageRequest.MAX_OCTETS - octets)
                     .list(EventRows::event);
             events.addAll(found);
-            found.forEach(event -> octets += event.bytes());
+            found.forEach(event -> octets += event.octets());
             rejected += some.size() - found.size();
         }
     }

@@ -81,9 +81,18 @@ enum LedgerStatement {
     FIND_DELIVERY(names().with("project_id", TEXT).with("id", TEXT), delivery()),
     FIND_DELIVERIES(names().with("project_id", TEXT).with("ids", TEXTS), delivery()),
     FIND_DELIVERY_STATUSES(names().with("project_id", TEXT), names().with("status", TEXT)),
-    PAGE_DELIVERIES(names().with("project_id", TEXT).with("statuses", TEXTS).with("limit", NUMBER), delivery()),
+    PAGE_DELIVERIES(
+            names().with("project_id", TEXT)
+                    .with("statuses", TEXTS)
+                    .with("limit", NUMBER)
+                    .with("octets", NUMBER),
+            delivery()),
     PAGE_DELIVERIES_OF_EVENT(
-            names().with("project_id", TEXT).with("event_id", TEXT).with("limit", NUMBER), delivery()),
+            names().with("project_id", TEXT)
+                    .with("event_id", TEXT)
+                    .with("limit", NUMBER)
+                    .with("octets", NUMBER),
+            delivery()),
     COUNT_DELIVERIES(
             names().with("project_id", TEXT)
                     .with("by_day", FLAG)
@@ -129,7 +138,7 @@ enum LedgerStatement {
     READ_RAW(part(), names().with("part", TEXT)),
     READ_DATA(part(), names().with("part", BYTES)),
     PAGE_RECEIVED(figure().with("limit", NUMBER).with("octets", NUMBER), event()),
-    PAGE_SENT(figure().with("limit", NUMBER), delivery().with("bytes", NUMBER)),
+    PAGE_SENT(figure().with("limit", NUMBER).with("octets", NUMBER), delivery().with("bytes", NUMBER)),
     TOKENISE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER), batch()),
     FIND_WORDS(
             names().with("project_id", TEXT)

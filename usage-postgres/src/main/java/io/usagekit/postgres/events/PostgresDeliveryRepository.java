@@ -149,11 +149,13 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
         if (filter.eventId().isPresent()) {
             return sql.call(connection, LedgerStatement.PAGE_DELIVERIES_OF_EVENT, LedgerFilter.of(filter), scan)
                     .text("project_id", projectId)
+                    .number("octets", PageRequest.MAX_OCTETS)
                     .list(EventRows::delivery);
         }
         return sql.call(connection, LedgerStatement.PAGE_DELIVERIES, LedgerFilter.ofAnyStatus(filter), scan)
                 .text("project_id", projectId)
                 .texts("statuses", statuses)
+                .number("octets", PageRequest.MAX_OCTETS)
                 .list(EventRows::delivery);
     }
 }

@@ -332,6 +332,7 @@ final class PostgresEventRepository implements EventRepository {
                 pager.sent(key, request),
                 sql.quoted("projects", "deliveries", "events"),
                 (connection, scan) -> sql.figure(connection, LedgerStatement.PAGE_SENT, key, scan)
+                        .number("octets", PageRequest.MAX_OCTETS)
                         .list(row -> new SentDelivery(EventRows.delivery(row), row.number("bytes"))));
     }
 

@@ -18,6 +18,16 @@
 -- Parameters: :statuses, text[].
     and d.status = any (:statuses::text[])
 
+-- fragment: delivery-octets
+-- The octets of all texts of a delivery d. Not more than Delivery.octets() counts.
+octet_length(d.id)
+    + octet_length(d.project_id)
+    + octet_length(d.event_id)
+    + octet_length(d.endpoint_id)
+    + octet_length(d.status)
+    + octet_length(d.failure_reason)
+    + octet_length(d.metadata)
+
 -- fragment: delivery-columns
 -- The columns of a delivery d.
     d.id,
@@ -76,43 +86,71 @@ where known.status is not null
 -- Deliveries of a project in one of many statuses that meet a filter, after the cursor. Each status gives its first rows in order from an
 -- index, and the first of all are taken from these.
 --
--- Parameters: :project_id; :statuses, text[], each once; :limit, how many rows at most; those of the filter and of the keyset condition.
+-- Parameters: :project_id; :statuses, text[], each once; :limit, how many rows at most; :octets, how many octets end the page; those of
+-- the filter and of the keyset condition.
 -- Returns in scan direction: the columns of a delivery.
-select
-    {delivery-columns}
-from unnest(:statuses::text[]) as s (status)
-cross join lateral (
-    select *
-    from {deliveries} d
-    where d.project_id = :project_id
-        and d.status = s.status
-        {delivery-filter}
-        {keyset-condition}
+with scanned as (
+    select d.*
+    from unnest(:statuses::text[]) as s (status)
+    cross join lateral (
+        select *
+        from {deliveries} d
+        where d.project_id = :project_id
+            and d.status = s.status
+            {delivery-filter}
+            {keyset-condition}
+        order by d.created_at {direction}, d.id collate "C" {direction}
+        limit :limit
+    ) d
     order by d.created_at {direction}, d.id collate "C" {direction}
     limit :limit
+),
+
+sized as (
+    select d.*, {delivery-octets} as row_octets
+    from scanned d
+)
+
+select
+    {delivery-columns}
+from (
+    {as-many-octets}
 ) d
 order by d.created_at {direction}, d.id collate "C" {direction}
-limit :limit
 
 -- name: page-deliveries-of-event
 -- Deliveries of an event that meet a filter, after the cursor. All deliveries of the event are read, by its id, before the other conditions
 -- are looked at: none of these finds fewer.
 --
--- Parameters: :project_id; :event_id, the filter's; :limit, how many rows at most; those of the filter and of the keyset condition.
+-- Parameters: :project_id; :event_id, the filter's; :limit, how many rows at most; :octets, how many octets end the page; those of
+-- the filter and of the keyset condition.
 -- Returns in scan direction: the columns of a delivery.
+with scanned as (
+    select d.*
+    from (
+        select *
+        from {deliveries} d
+        where d.event_id = :event_id
+        offset 0
+    ) d
+    where d.project_id = :project_id
+        {delivery-filter}
+        {keyset-condition}
+    order by d.created_at {direction}, d.id collate "C" {direction}
+    limit :limit
+),
+
+sized as (
+    select d.*, {delivery-octets} as row_octets
+    from scanned d
+)
+
 select
     {delivery-columns}
 from (
-    select *
-    from {deliveries} d
-    where d.event_id = :event_id
-    offset 0
+    {as-many-octets}
 ) d
-where d.project_id = :project_id
-    {delivery-filter}
-    {keyset-condition}
 order by d.created_at {direction}, d.id collate "C" {direction}
-limit :limit
 
 -- name: count-deliveries
 -- How many deliveries of a project meet a filter, in groups by day, endpoint and status, or some of these. Where the filter names all

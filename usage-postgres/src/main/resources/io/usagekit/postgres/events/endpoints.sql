@@ -54,7 +54,7 @@ order by e.created_at {direction}, e.id collate "C" {direction}
 -- The events with these keys that meet a filter.
 --
 -- Parameters: :project_id; :ids, text[], and :created_ats, timestamptz[], of equal length; :limit, how many rows at most; :octets, how many
--- octets of payloads end the page; those of the filter.
+-- octets end the page; those of the filter.
 -- Returns in scan direction: the columns of an event.
 with scanned as (
     select e.*
@@ -70,8 +70,16 @@ with scanned as (
     ) e
     order by e.created_at {direction}, e.id collate "C" {direction}
     limit :limit
+),
+
+sized as (
+    select e.*, {event-octets} as row_octets
+    from scanned e
 )
 
 select
     {event-columns}
-{as-many-octets}
+from (
+    {as-many-octets}
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}

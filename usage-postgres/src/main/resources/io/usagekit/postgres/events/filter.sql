@@ -158,6 +158,27 @@ exists (
 -- Parameters: :boundary_at and :boundary_id, the place of the last row before.
     and (created_at, id collate "C") {comparison} (:boundary_at, :boundary_id)
 
+-- fragment: event-octets
+-- The octets of an event e, of its payload and all of its texts. Not more than Event.octets() counts, which otherwise finds a page too short to be followed by
+-- another one. Values that are stored out of line stay there, except headers.
+octet_length(e.id)
+    + octet_length(e.project_id)
+    + octet_length(e.event_type)
+    + e.payload_bytes
+    + octet_length(e.source_id)
+    + octet_length(e.idempotency_key)
+    + octet_length(e.status)
+    + coalesce(
+        (
+            select sum(octet_length(h.key) + coalesce(octet_length(h.value), 0))
+            from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
+        ),
+        0
+    )
+    + octet_length(e.url_path)
+    + octet_length(e.url_query_params)
+    + octet_length(e.metadata)
+
 -- fragment: event-columns
 -- The columns of an event e. Headers that SQL inserted and that are no JSON object, such as [] or null, are none.
     e.id,

@@ -2,27 +2,26 @@
 -- points, in scan direction: {direction} is asc or desc.
 
 -- fragment: as-many-octets
--- The events e of scanned, in scan direction, up to the one whose payload reaches :octets octets together with those before it. Values that are
--- stored out of line stay there until an event is returned: those that are left out aren't fetched.
+-- The rows of sized, in scan direction, up to the one whose octets reach :octets together with those of the rows before it. Values that are stored out of
+-- line stay there until a row is returned: those of rows that are left out aren't fetched.
 --
 -- Parameters: :octets.
+select s.*
 from (
     select
         s.*,
-        sum(coalesce(s.payload_bytes, 0)) over (
+        sum(s.row_octets) over (
             order by s.created_at {direction}, s.id collate "C" {direction}
-            rows unbounded preceding
-        ) - coalesce(s.payload_bytes, 0) as octets_before
-    from scanned s
-) e
-where e.octets_before < :octets::bigint
-order by e.created_at {direction}, e.id collate "C" {direction}
+            rows between unbounded preceding and 1 preceding
+        ) as octets_before
+    from sized s
+) s
+where coalesce(s.octets_before, 0) < :octets::bigint
 
 -- name: page-events
 -- Events of a project that meet a filter, after the cursor.
 --
--- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets of payloads end the page; those of the filter and of the
--- keyset condition.
+-- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets end the page; those of the filter and of the keyset condition.
 -- Returns the columns of an event.
 with scanned as (
     select e.*
@@ -32,18 +31,26 @@ with scanned as (
         {keyset-condition}
     order by e.created_at {direction}, e.id collate "C" {direction}
     limit :limit
+),
+
+sized as (
+    select e.*, {event-octets} as row_octets
+    from scanned e
 )
 
 select
     {event-columns}
-{as-many-octets}
+from (
+    {as-many-octets}
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}
 
 -- name: export-events
 -- Events of a project that meet a filter, after the cursor. The payload of an event that has more than :octets by itself is left out: it is
 -- read with read-raw and read-data.
 --
--- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets of payloads end what is returned; those of the filter and
--- of the keyset condition.
+-- Parameters: :project_id; :limit, how many rows at most; :octets, how many octets end what is returned; those of the filter and of the keyset
+-- condition.
 -- Returns the columns of an event.
 with scanned as (
     select
@@ -70,11 +77,19 @@ with scanned as (
         {keyset-condition}
     order by e.created_at {direction}, e.id collate "C" {direction}
     limit :limit
+),
+
+sized as (
+    select e.*, {event-octets} as row_octets
+    from scanned e
 )
 
 select
     {event-columns}
-{as-many-octets}
+from (
+    {as-many-octets}
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}
 
 -- name: read-raw
 -- A part of the text of an event's payload.
@@ -98,8 +113,8 @@ where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
 -- The events that an organisation's figure counts as received, after the cursor. Each project gives its first rows in order, and
 -- the first of all are taken from these: no page reads the whole window.
 --
--- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets of payloads
--- end the page; those of the keyset condition.
+-- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets end the page;
+-- those of the keyset condition.
 -- Returns the columns of an event.
 with project as materialized (
     select p.id
@@ -123,43 +138,64 @@ scanned as (
     ) e
     order by e.created_at {direction}, e.id collate "C" {direction}
     limit :limit
+),
+
+sized as (
+    select e.*, {event-octets} as row_octets
+    from scanned e
 )
 
 select
     {event-columns}
-{as-many-octets}
+from (
+    {as-many-octets}
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}
 
 -- name: page-sent
 -- The deliveries that an organisation's figure counts as sent, after the cursor. Each project gives its first rows in order, and
 -- the first of all are taken from these: no page reads the whole window.
 --
--- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; those of the keyset
--- condition.
+-- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets end the page;
+-- those of the keyset condition.
 -- Returns the columns of a delivery; bytes, the octets of the event's payload, 0 if the event was deleted for good.
 with project as materialized (
     select p.id
     from {projects} p
     where p.organisation_id = :organisation_id and {project.counts}
+),
+
+scanned as (
+    select d.*
+    from project
+    cross join lateral (
+        select *
+        from {deliveries}
+        where project_id = project.id
+            and status = 'Success'
+            and created_at >= :start
+            and created_at < :end
+            {keyset-condition}
+        order by created_at {direction}, id collate "C" {direction}
+        limit :limit
+    ) d
+    order by d.created_at {direction}, d.id collate "C" {direction}
+    limit :limit
+),
+
+sized as (
+    select d.*, {delivery-octets} as row_octets
+    from scanned d
 )
 
 select
     {delivery-columns},
     coalesce(e.payload_bytes, 0) as bytes
-from project
-cross join lateral (
-    select *
-    from {deliveries}
-    where project_id = project.id
-        and status = 'Success'
-        and created_at >= :start
-        and created_at < :end
-        {keyset-condition}
-    order by created_at {direction}, id collate "C" {direction}
-    limit :limit
+from (
+    {as-many-octets}
 ) d
 left join {events} e on e.id = d.event_id
 order by d.created_at {direction}, d.id collate "C" {direction}
-limit :limit
 
 -- name: count-events
 -- How many events of a project meet a filter.

@@ -16,6 +16,7 @@ import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.internal.Identifiers;
+import io.usagekit.postgres.internal.ProjectScope;
 import io.usagekit.postgres.testing.Database;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -119,6 +120,7 @@ class LedgerInstallIT {
         assertThat(events.page("p", EventFilter.ALL, PageRequest.first(10, EventOrder.ASCENDING))
                         .items())
                 .hasSize(rows.size());
+        assertOctetsAreCountedAlike();
         ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
                 .build();
         assertThat(events.export(all, new ByteArrayOutputStream()).events()).isEqualTo(rows.size());
@@ -143,12 +145,29 @@ class LedgerInstallIT {
         assertThat(events.page("p", EventFilter.ALL, PageRequest.first(10, EventOrder.ASCENDING))
                         .items())
                 .containsExactly(event);
+        assertOctetsAreCountedAlike();
         ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
                 .build();
         ByteArrayOutputStream sink = new ByteArrayOutputStream();
         events.export(all, sink);
         assertThat(sink.toString(StandardCharsets.UTF_8))
                 .contains("\"metadata\":\"{{{", "\"acknowledged_at\":\"+1000000000-01-01T");
+    }
+
+    /** By SQL, which ends the rows of a page, and by Java, which finds out that they were ended. */
+    private void assertOctetsAreCountedAlike() {
+        String octets = LedgerSql.in(schema, ProjectScope.ALIVE).statements().text("event-octets", Map.of());
+        List<String> bySql = Database.column("select e.id || ' ' || (" + octets + ") from " + s + ".events e");
+        assertThat(bySql)
+                .isNotEmpty()
+                .containsExactlyInAnyOrderElementsOf(
+                        ledger
+                                .repository()
+                                .page("p", EventFilter.ALL, PageRequest.first(100, EventOrder.ASCENDING))
+                                .items()
+                                .stream()
+                                .map(event -> event.id() + " " + event.octets())
+                                .toList());
     }
 
     private static String idOf(String headers) {

@@ -8,6 +8,8 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -17,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Exports and pages of large payloads, in processes whose heap has no room for them; {@code -Dusagekit.memory.events=3000
+ * Exports and pages of large payloads and texts, in processes whose heap has no room for them; {@code -Dusagekit.memory.events=3000
  * -Dusagekit.memory.large=20} has more of them.
  */
 class LedgerMemoryIT {
@@ -67,6 +69,24 @@ class LedgerMemoryIT {
         assertThat(readIn(ExportProcess.class, "large")).contains(String.format(Locale.ROOT, "%,d events", LARGE));
     }
 
+    /** Without payloads: headers of 100 kB, failure reasons and metadata of 50 kB, a page or slice of which has 50 MB and more. */
+    @Test
+    void exportsAndPagesManyTexts() throws IOException, InterruptedException {
+        String s = Identifiers.quote(schema);
+        Database.execute(
+                "insert into " + s + ".projects (id, organisation_id) values ('texts', 'org-4')",
+                "insert into " + s
+                        + ".events (id, project_id, headers, metadata, created_at) select 'texts-' || n, 'texts',"
+                        + " jsonb_build_object('x', repeat('x', 100000)), repeat('é', 25000), '2026-03-01Z'"
+                        + " from generate_series(1, 500) n",
+                "insert into " + s + ".event_deliveries (id, project_id, event_id, status, failure_reason, metadata,"
+                        + " created_at) select e.id, 'texts', e.id, 'Success', e.metadata, e.metadata, e.created_at from "
+                        + s + ".events e where e.project_id = 'texts'");
+        assertThat(readIn(ExportProcess.class, "texts")).contains("500 events, 75,");
+        assertThat(readIn(PagesProcess.class, "texts", "org-4"))
+                .contains("500 events and 500 deliveries of the project, 500 received, 500 sent");
+    }
+
     /** The endpoints of all events have 25 MB together. */
     @Tag("thorough")
     @Test
@@ -84,24 +104,24 @@ class LedgerMemoryIT {
 
     @Test
     void pagesManyPayloads() throws IOException, InterruptedException {
-        assertThat(readIn(PagesProcess.class, "many"))
-                .contains(String.format(Locale.ROOT, "%,d events of the project, %,d received", MANY, MANY));
+        assertThat(readIn(PagesProcess.class, "many", "org-1"))
+                .contains(String.format(
+                        Locale.ROOT, "%,d events and 0 deliveries of the project, %,d received, 0 sent", MANY, MANY));
     }
 
-    /** Returns what a process says that reads a project. */
-    private String readIn(Class<?> main, String project) throws IOException, InterruptedException {
+    /** Returns what a process says that reads a project, or this and the figure of its organisation. */
+    private String readIn(Class<?> main, String... projectAndOrganisation) throws IOException, InterruptedException {
         Path log = directory.resolve("log");
-        Process reading = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx" + HEAP_MEGABYTES + "m",
-                        "-cp",
-                        System.getProperty("java.class.path")
-                                + File.pathSeparator
-                                + System.getProperty("jdk.module.path", ""),
-                        main.getName(),
-                        Database.jdbcUrl(),
-                        schema,
-                        project)
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx" + HEAP_MEGABYTES + "m",
+                "-cp",
+                System.getProperty("java.class.path") + File.pathSeparator + System.getProperty("jdk.module.path", ""),
+                main.getName(),
+                Database.jdbcUrl(),
+                schema));
+        command.addAll(List.of(projectAndOrganisation));
+        Process reading = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile())
                 .start();

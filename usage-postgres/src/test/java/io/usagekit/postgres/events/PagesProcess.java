@@ -2,7 +2,7 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
-import io.usagekit.events.Event;
+import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.EventRepository;
@@ -20,25 +20,28 @@ final class PagesProcess {
 
     public static void main(String... args) {
         try (var pool = Database.pool(args[0])) {
-            EventRepository ledger = PostgresLedger.of(pool, args[1]).repository();
-            UsageKey month = new UsageKey("org-1", UsagePeriod.parse("2026-03"));
+            PostgresLedger ledger = PostgresLedger.of(pool, args[1]);
+            EventRepository events = ledger.repository();
+            UsageKey month = new UsageKey(args[3], UsagePeriod.parse("2026-03"));
             System.out.printf(
                     Locale.ROOT,
-                    "%,d events of the project, %,d received%n",
-                    count(request -> ledger.page(args[2], EventFilter.ALL, request)),
-                    count(request -> ledger.received(month, request)));
+                    "%,d events and %,d deliveries of the project, %,d received, %,d sent%n",
+                    count(request -> events.page(args[2], EventFilter.ALL, request)),
+                    count(request -> ledger.deliveries().page(args[2], DeliveryFilter.ALL, request)),
+                    count(request -> events.received(month, request)),
+                    count(request -> events.sent(month, request)));
         }
     }
 
-    private static int count(Function<PageRequest, Page<Event>> pages) {
+    private static <T> int count(Function<PageRequest, Page<T>> pages) {
         PageRequest first = PageRequest.first(PageRequest.MAX_SIZE, EventOrder.ASCENDING);
-        int events = 0;
+        int rows = 0;
         Optional<PageRequest> next = Optional.of(first);
         while (next.isPresent()) {
-            Page<Event> page = pages.apply(next.get());
-            events += page.items().size();
+            Page<T> page = pages.apply(next.get());
+            rows += page.items().size();
             next = page.next().map(first::at);
         }
-        return events;
+        return rows;
     }
 }

@@ -177,6 +177,25 @@ public abstract class DeliveryRepositoryContract {
         }
     }
 
+    /** Deliveries of 16 KiB and 35 octets in ids and the status, 511 of which reach 8 MB, however they are found. */
+    @Test
+    final void endsPageAtTheOctetsOfPage() {
+        String text = "é".repeat(4_096);
+        events.recordDeliveries(IntStream.range(100, 700)
+                .mapToObj(n -> new NewDelivery(
+                        "d" + n, P, P + "-event-0", "", "Retry", Optional.of(NOW.plusSeconds(n)), text, text))
+                .toList());
+        for (DeliveryFilter.Builder filter :
+                List.of(DeliveryFilter.builder(), DeliveryFilter.builder().eventId(P + "-event-0"))) {
+            PageRequest first = PageRequest.first(1_000, EventOrder.ASCENDING);
+            Page<Delivery> page = page(filter, first);
+            assertEquals(511, page.items().size());
+            page = page(filter, first.at(page.next().orElseThrow()));
+            assertEquals(89, page.items().size());
+            assertFalse(page.hasNext(), "after the last delivery");
+        }
+    }
+
     /** Asserts that all pages, read forward and then back, hold the expected deliveries. */
     private void assertPages(DeliveryFilter.Builder filter, PageRequest first, List<Delivery> expected) {
         String name = filter.build() + " " + first;

@@ -1,6 +1,7 @@
 package io.usagekit.testkit.contract.events;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.usagekit.OrganisationUsage;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Cases of the events and deliveries behind a figure. */
@@ -124,6 +126,24 @@ abstract class EventDrillDownCases extends EventRepositoryFixture {
         return random.nextBoolean()
                 ? (random.nextBoolean() ? MARCH.start() : MARCH.end()).plusNanos((random.nextInt(3) - 1) * 1_000L)
                 : MARCH.start().plusSeconds(random.nextInt(5));
+    }
+
+    /** Deliveries of 16 KiB besides ids and the status, 512 of which reach 8 MB. */
+    @Test
+    final void endsPageOfDeliveriesAtTheOctetsOfPage() {
+        recorded(event("event"));
+        String text = "é".repeat(4_096);
+        ledger.recordDeliveries(IntStream.range(100, 700)
+                .mapToObj(n -> new NewDelivery(
+                        "d" + n, P, "event", "", Delivery.SUCCESS, Optional.of(NOW.plusSeconds(n)), text, text))
+                .toList());
+        UsageKey key = new UsageKey(ORGANISATION, MARCH);
+        PageRequest first = PageRequest.first(1_000, EventOrder.DESCENDING);
+        Page<SentDelivery> page = ledger.sent(key, first);
+        assertEquals(512, page.items().size());
+        page = ledger.sent(key, first.at(page.next().orElseThrow()));
+        assertEquals(88, page.items().size());
+        assertFalse(page.hasNext(), "after the last delivery");
     }
 
     @Test

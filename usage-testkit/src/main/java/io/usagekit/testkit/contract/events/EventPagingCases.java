@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.usagekit.UsageKey;
+import io.usagekit.UsagePeriod;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.EventOrder;
@@ -18,7 +20,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -68,8 +72,9 @@ abstract class EventPagingCases extends EventRepositoryFixture {
 
     @Test
     final void endsPageWithTheEventThatReachesTheOctetsOfPage() {
-        int third = (int) (PageRequest.MAX_OCTETS / 3);
-        int[] sizes = {third, third, third, third, (int) PageRequest.MAX_OCTETS + 1, 0, 2 * third, third + 2};
+        int most = (int) PageRequest.MAX_OCTETS;
+        int third = most / 3 - 100; // with the event's other texts
+        int[] sizes = {third, third, third, third, most + 1, 0, 2 * third, most - 2 * third};
         for (int n = 0; n < sizes.length; n++) {
             recorded(event("e" + n).createdAt(NOW.plusSeconds(n)).payload(Payload.of(new byte[sizes[n]])));
         }
@@ -87,6 +92,36 @@ abstract class EventPagingCases extends EventRepositoryFixture {
             assertFalse(page.hasNext(), "after the last event");
             Page<Event> before = page(request.at(page.previous().orElseThrow()));
             assertTrue(before.hasPrevious() && before.hasNext(), "between other pages");
+        }
+    }
+
+    /** Events of 32 KiB besides ids and names, 256 of which reach 8 MB, however they are found. */
+    @Test
+    final void endsPageOfEventsWithoutPayloadsAtTheOctetsOfPage() {
+        String text = "é".repeat(4_096);
+        List<NewEvent> events = IntStream.range(100, 360)
+                .mapToObj(n -> event("e" + n)
+                        .createdAt(NOW.plusSeconds(n))
+                        .headers(Map.of("a", text.substring(1), "b", "yz"))
+                        .urlPath(text)
+                        .urlQueryParams(text)
+                        .metadata(text)
+                        .endpointIds(List.of("endpoint"))
+                        .build())
+                .toList();
+        ledger.recordAll(events);
+        EventFilter delivered =
+                EventFilter.builder().endpointIds(List.of("endpoint")).build();
+        UsageKey march = new UsageKey(ORGANISATION, UsagePeriod.parse("2026-03"));
+        List<Function<PageRequest, Page<Event>>> ways = List.of(
+                this::page, request -> ledger.page(P, delivered, request), request -> ledger.received(march, request));
+        for (Function<PageRequest, Page<Event>> way : ways) {
+            PageRequest first = PageRequest.first(1_000, EventOrder.ASCENDING);
+            Page<Event> page = way.apply(first);
+            assertEquals(256, page.items().size());
+            page = way.apply(first.at(page.next().orElseThrow()));
+            assertEquals(List.of("e356", "e357", "e358", "e359"), ids(page));
+            assertFalse(page.hasNext(), "after the last event");
         }
     }
 
