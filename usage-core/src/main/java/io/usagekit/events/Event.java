@@ -1,17 +1,16 @@
 package io.usagekit.events;
 
 import java.time.Instant;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /**
  * An event as it stands in the ledger. What it doesn't have (a type, a source, a key, a status, a path) is an empty text.
  *
- * @param headers by name, in the order of names: in lower case as they were recorded, or as SQL inserted them
+ * @param headerValues its headers: the values of each name, in the order of names, which are in lower case as they were recorded, or as SQL
+ *     inserted them
  * @param duplicate whether a live event with the same idempotency key was there before it
  * @param bytes its size as figures count it, in octets
  * @param createdAt when it was received
@@ -27,7 +26,7 @@ public record Event(
         String projectId,
         String type,
         Payload payload,
-        Map<String, String> headers,
+        Map<String, List<String>> headerValues,
         String sourceId,
         String idempotencyKey,
         boolean duplicate,
@@ -52,10 +51,10 @@ public record Event(
         Objects.requireNonNull(urlPath, "urlPath");
         Objects.requireNonNull(urlQueryParams, "urlQueryParams");
         Objects.requireNonNull(metadata, "metadata");
-        headers = Collections.unmodifiableSortedMap(new TreeMap<>(headers));
+        headerValues = Headers.copy(headerValues);
     }
 
-    /** An event without a path, a query and metadata, of which it isn't known when it was acknowledged. */
+    /** An event with one value of each header, without a path, a query and metadata, of which it isn't known when it was acknowledged. */
     public Event(
             String id,
             String projectId,
@@ -74,7 +73,7 @@ public record Event(
                 projectId,
                 type,
                 payload,
-                headers,
+                Headers.lists(headers),
                 sourceId,
                 idempotencyKey,
                 duplicate,
@@ -103,7 +102,7 @@ public record Event(
                 event.projectId(),
                 event.type(),
                 event.payload(),
-                event.headers(),
+                event.headerValues(),
                 event.sourceId(),
                 event.idempotencyKey(),
                 duplicate,
@@ -119,13 +118,10 @@ public record Event(
 
     /** Octets of its payload, as figures count it, and of all of its texts: pages and exports are limited in their sum. */
     public long octets() {
-        long octets = bytes;
+        long octets = bytes + Headers.octets(headerValues);
         for (String text :
                 List.of(id, projectId, type, sourceId, idempotencyKey, status, urlPath, urlQueryParams, metadata)) {
             octets += Bounds.octets(text);
-        }
-        for (Map.Entry<String, String> header : headers.entrySet()) {
-            octets += Bounds.octets(header.getKey()) + Bounds.octets(header.getValue());
         }
         return octets;
     }
@@ -137,7 +133,7 @@ public record Event(
                 + ", projectId=" + projectId
                 + ", type=" + type
                 + ", payload=" + payload
-                + ", headers=" + headers.keySet()
+                + ", headers=" + headerValues.keySet()
                 + ", sourceId=" + sourceId
                 + ", idempotencyKey=" + idempotencyKey
                 + ", duplicate=" + duplicate
@@ -151,8 +147,18 @@ public record Event(
                 + ", metadata=" + Bounds.size(metadata) + "]";
     }
 
-    /** Its header {@value #BROKER_MESSAGE_ID}; empty if it has none. */
+    /**
+     * Its headers with one text each: several values of a name are put together by a comma and a space (RFC 9110, 5.3). Those of
+     * {@code Set-Cookie} may have commas themselves: of these it is the first one.
+     */
+    public Map<String, String> headers() {
+        return Headers.combined(headerValues);
+    }
+
+    /** Its header {@value #BROKER_MESSAGE_ID}, the first value if SQL inserted several; empty if it has none. */
     public String brokerMessageId() {
-        return headers.getOrDefault(BROKER_MESSAGE_ID, "");
+        return headerValues.getOrDefault(BROKER_MESSAGE_ID, List.of()).stream()
+                .findFirst()
+                .orElse("");
     }
 }

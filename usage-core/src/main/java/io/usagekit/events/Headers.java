@@ -1,29 +1,32 @@
 package io.usagekit.events;
 
 import io.usagekit.internal.Json;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
 /**
- * An event's headers: names in lower case, in their order.
+ * An event's headers: names in lower case with their values, in the order of names.
  *
  * @since 0.1
  */
 public final class Headers {
 
+    private static final String SET_COOKIE = "set-cookie";
+
     private Headers() {}
 
-    static SortedMap<String, String> of(Map<String, String> headers) {
-        SortedMap<String, String> normalised = new TreeMap<>();
-        headers.forEach((name, value) -> {
+    static SortedMap<String, List<String>> of(Map<String, ? extends Collection<String>> headers) {
+        SortedMap<String, List<String>> normalised = new TreeMap<>();
+        headers.forEach((name, values) -> {
             String key = Bounds.id("header", name).toLowerCase(Locale.ROOT);
-            if (key.equals(Event.BROKER_MESSAGE_ID)) {
-                Bounds.word(key, value);
-            }
-            if (normalised.put(key, Bounds.storable(key, value)) != null) {
+            if (normalised.put(key, checked(key, values)) != null) {
                 throw new IllegalArgumentException(
                         "headers must name each header once, whatever its case, but has " + key + " twice");
             }
@@ -31,8 +34,62 @@ public final class Headers {
         return Collections.unmodifiableSortedMap(normalised);
     }
 
-    /** Headers as a JSON object of strings, for implementations of {@link EventRepository}. */
-    public static String toJson(Map<String, String> headers) {
-        return headers.isEmpty() ? "{}" : Json.write(headers);
+    private static List<String> checked(String name, Collection<String> values) {
+        boolean isSingle = name.equals(Event.BROKER_MESSAGE_ID);
+        if (values.isEmpty() || (isSingle && values.size() > 1)) {
+            throw new IllegalArgumentException(
+                    name + " must have " + (isSingle ? "one value" : "a value") + ", but has " + values.size());
+        }
+        for (String value : values) {
+            if (isSingle) {
+                Bounds.word(name, value);
+            } else {
+                Bounds.storable(name, value);
+            }
+        }
+        return List.copyOf(values);
+    }
+
+    /** Headers as they are, in the order of names. */
+    static SortedMap<String, List<String>> copy(Map<String, List<String>> headers) {
+        return each(headers, (name, values) -> List.copyOf(values));
+    }
+
+    /** A list for the value of each name. */
+    static SortedMap<String, List<String>> lists(Map<String, String> headers) {
+        return each(headers, (name, value) -> Collections.singletonList(value));
+    }
+
+    /** One text for the values of each name. */
+    static SortedMap<String, String> combined(Map<String, List<String>> headers) {
+        return each(
+                headers,
+                (name, values) -> String.join(
+                        ", ",
+                        name.equalsIgnoreCase(SET_COOKIE) ? values.subList(0, Math.min(1, values.size())) : values));
+    }
+
+    /** Octets of names and values, for implementations of {@link EventRepository}. */
+    public static long octets(Map<String, List<String>> headers) {
+        return headers.entrySet().stream()
+                .flatMap(header -> Stream.concat(Stream.of(header.getKey()), header.getValue().stream()))
+                .mapToLong(Bounds::octets)
+                .sum();
+    }
+
+    /** Headers as a JSON object, for implementations of {@link EventRepository}: of strings, or arrays of strings where a name has several values. */
+    public static String toJson(Map<String, List<String>> headers) {
+        return headers.isEmpty() ? "{}" : Json.write(jsonObject(headers));
+    }
+
+    /** The members of {@link #toJson}: strings and lists of strings. */
+    public static Map<String, Object> jsonObject(Map<String, List<String>> headers) {
+        return each(headers, (name, values) -> values.size() == 1 ? values.get(0) : values);
+    }
+
+    private static <V, W> SortedMap<String, W> each(Map<String, V> headers, BiFunction<String, V, W> change) {
+        SortedMap<String, W> changed = new TreeMap<>();
+        headers.forEach((name, value) -> changed.put(name, change.apply(name, value)));
+        return Collections.unmodifiableSortedMap(changed);
     }
 }

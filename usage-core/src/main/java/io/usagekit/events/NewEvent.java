@@ -3,6 +3,7 @@ package io.usagekit.events;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -51,9 +52,14 @@ public final class NewEvent {
         return values.payload;
     }
 
-    /** By name in lower case. */
+    /** One text for each name in lower case, as {@link Event#headers} has it. */
     public Map<String, String> headers() {
-        return values.headers;
+        return Headers.combined(values.headerValues);
+    }
+
+    /** The values of each name in lower case. */
+    public Map<String, List<String>> headerValues() {
+        return values.headerValues;
     }
 
     /** Where it came from; empty if from no source in particular. */
@@ -111,7 +117,7 @@ public final class NewEvent {
         private final String id;
         private String type = "";
         private Payload payload = Payload.EMPTY;
-        private Map<String, String> headers = Map.of();
+        private Map<String, List<String>> headerValues = Map.of();
         private String sourceId = "";
         private String idempotencyKey = "";
         private String status = "";
@@ -132,7 +138,7 @@ public final class NewEvent {
             id = other.id;
             type = other.type;
             payload = other.payload;
-            headers = other.headers;
+            headerValues = other.headerValues;
             sourceId = other.sourceId;
             idempotencyKey = other.idempotencyKey;
             status = other.status;
@@ -156,12 +162,20 @@ public final class NewEvent {
             return this;
         }
 
-        /**
-         * Names and values; none by default. Names are stored in lower case; fields of one name have been put together by commas
-         * (RFC 9110, 5.2). That named {@value Event#BROKER_MESSAGE_ID} has at most 255 octets.
-         */
+        /** Names with one value each, as {@link #headerValues}. */
         public Builder headers(Map<String, String> headers) {
-            this.headers = Headers.of(headers);
+            return headerValues(Headers.lists(headers));
+        }
+
+        /**
+         * Names with one value or several in the order in which they were sent, instead of those given before; none by default. Names are
+         * stored in lower case. {@value Event#BROKER_MESSAGE_ID} has one value of at most 255 octets.
+         *
+         * @throws IllegalArgumentException if a name is out of bounds as an id is, has no value, or is there twice in different cases; or if a
+         *     value can't be stored, which the message doesn't quote
+         */
+        public Builder headerValues(Map<String, ? extends Collection<String>> headers) {
+            this.headerValues = Headers.of(headers);
             return this;
         }
 

@@ -5,7 +5,7 @@ alter table {events} add column if not exists source_id text not null default ''
 alter table {events} add column if not exists idempotency_key text not null default ''; -- empty: no key
 alter table {events} add column if not exists is_duplicate boolean not null default false; -- of a live one with the same key
 alter table {events} add column if not exists status text not null default '';
-alter table {events} add column if not exists headers jsonb not null default '{}'; -- one text for each name in lower case
+alter table {events} add column if not exists headers jsonb not null default '{}'; -- by name in lower case: a text, or an array of several
 alter table {events} add column if not exists acknowledged_at timestamptz; -- null: not known
 alter table {events} add column if not exists url_path text not null default '';
 alter table {events} add column if not exists url_query_params text not null default '';

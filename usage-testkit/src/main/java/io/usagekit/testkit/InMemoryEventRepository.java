@@ -251,7 +251,7 @@ public final class InMemoryEventRepository implements EventRepository {
                         event.projectId(),
                         event.type(),
                         event.payload(),
-                        event.headers(),
+                        event.headerValues(),
                         event.sourceId(),
                         event.idempotencyKey(),
                         event.duplicate(),

@@ -1,6 +1,7 @@
 package io.usagekit.events.spi;
 
 import io.usagekit.events.Event;
+import io.usagekit.events.Headers;
 import io.usagekit.internal.Json;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,7 +31,7 @@ final class EventJson {
         head.put("idempotency_key", event.idempotencyKey());
         head.put("is_duplicate", event.duplicate());
         head.put("status", event.status());
-        head.put("headers", event.headers());
+        head.put("headers", Headers.jsonObject(event.headerValues()));
         putUnlessEmpty(head, "url_path", event.urlPath());
         putUnlessEmpty(head, "url_query_params", event.urlQueryParams());
         putUnlessEmpty(head, "metadata", event.metadata());

@@ -5,9 +5,6 @@ import io.usagekit.events.Event;
 import io.usagekit.events.Payload;
 import io.usagekit.postgres.internal.SqlRow;
 import java.sql.SQLException;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 
 /** Makes events and deliveries of rows. */
 final class EventRows {
@@ -20,7 +17,7 @@ final class EventRows {
                 row.text("project_id"),
                 row.text("event_type"),
                 Payload.of(row.text("raw"), row.bytes("data")),
-                headers(row.texts("header_names"), row.texts("header_values")),
+                HeaderJson.read(row.text("headers")),
                 row.text("source_id"),
                 row.text("idempotency_key"),
                 row.flag("is_duplicate"),
@@ -44,13 +41,5 @@ final class EventRows {
                 row.instant("created_at"),
                 row.text("failure_reason"),
                 row.text("metadata"));
-    }
-
-    private static Map<String, String> headers(List<String> names, List<String> values) {
-        Map<String, String> headers = new HashMap<>();
-        for (int i = 0; i < names.size(); i++) {
-            headers.put(names.get(i), values.get(i));
-        }
-        return headers;
     }
 }

@@ -29,6 +29,9 @@ final class LedgerInstaller {
 
     private static final String TABLES = "V2__usagekit_ledger.sql";
 
+    private static final String MESSAGE_ID =
+            "coalesce(headers -> 'x-broker-message-id' ->> 0, headers ->> 'x-broker-message-id', '')";
+
     /**
      * Pages of events in order, all of them, those that aren't deleted or those with one value of a filtered column; pages of sent
      * deliveries; those of deliveries in a status, of a project or to an endpoint; and pages of endpoints and of words.
@@ -40,8 +43,7 @@ final class LedgerInstaller {
             events("(project_id, status, created_at, id collate \"C\")"),
             events("(project_id, source_id, created_at, id collate \"C\") where source_id <> ''"),
             events("(project_id, idempotency_key, created_at, id collate \"C\") where idempotency_key <> ''"),
-            events("(project_id, coalesce(headers ->> 'x-broker-message-id', ''), created_at, id collate \"C\")"
-                    + " where coalesce(headers ->> 'x-broker-message-id', '') <> ''"),
+            events("(project_id, " + MESSAGE_ID + ", created_at, id collate \"C\") where " + MESSAGE_ID + " <> ''"),
             new Index("event_deliveries", "(project_id, created_at, id collate \"C\") where status = 'Success'"),
             new Index("event_deliveries", "(project_id, status, created_at, id collate \"C\") include (endpoint_id)"),
             new Index("event_deliveries", "(project_id, endpoint_id, status, created_at, id collate \"C\")"),

@@ -1,11 +1,11 @@
 package io.usagekit.postgres.events;
 
 import io.usagekit.events.Delivery;
+import io.usagekit.events.Headers;
 import io.usagekit.events.NewEvent;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.function.ToLongFunction;
 
 /** Splits what a call records into batches, each of which is one statement: it ends with the row with which it reaches a bound. */
@@ -40,14 +40,11 @@ final class RecordingBatches {
     }
 
     private static long octets(NewEvent event) {
-        long octets = event.payload().octets()
+        return event.payload().octets()
+                + Headers.octets(event.headerValues())
                 + octets(event.urlPath())
                 + octets(event.urlQueryParams())
                 + octets(event.metadata());
-        for (Map.Entry<String, String> header : event.headers().entrySet()) {
-            octets += octets(header.getKey()) + octets(header.getValue());
-        }
-        return octets;
     }
 
     private static long octets(String text) {

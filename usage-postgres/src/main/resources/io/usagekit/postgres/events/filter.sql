@@ -46,10 +46,10 @@
     and e.idempotency_key = :idempotency_key
 
 -- fragment: filter-broker-message-id
--- Events with a broker's message id among their headers.
+-- Events with a broker's message id among their headers, as the header's only value or the first of several.
 --
 -- Parameters: :broker_message_id; the empty text: events without one.
-    and coalesce(e.headers ->> 'x-broker-message-id', '') = :broker_message_id
+    and coalesce(e.headers -> 'x-broker-message-id' ->> 0, e.headers ->> 'x-broker-message-id', '') = :broker_message_id
 
 -- fragment: filter-event-type
 -- Events of a type.
@@ -160,7 +160,7 @@ exists (
 
 -- fragment: event-octets
 -- The octets of an event e, of its payload and all of its texts. Not more than Event.octets() counts, which otherwise finds a page too short to be followed by
--- another one. Values that are stored out of line stay there, except headers.
+-- another one. Values that are stored out of line stay there, except headers. An array of texts has the values of a header.
 octet_length(e.id)
     + octet_length(e.project_id)
     + octet_length(e.event_type)
@@ -170,8 +170,21 @@ octet_length(e.id)
     + octet_length(e.status)
     + coalesce(
         (
-            select sum(octet_length(h.key) + coalesce(octet_length(h.value), 0))
-            from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
+            select
+                sum(
+                    octet_length(h.key)
+                        + coalesce(
+                            case
+                                when jsonb_typeof(h.value) = 'array'
+                                    and h.value <> '[]'
+                                    and not jsonb_path_exists(h.value, 'strict $[*] ? (@.type() <> "string")')
+                                    then (select sum(octet_length(v.value)) from jsonb_array_elements_text(h.value) v)
+                                else octet_length(h.value #>> '{}')
+                            end,
+                            0
+                        )
+                )
+            from jsonb_each(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
         ),
         0
     )
@@ -180,7 +193,7 @@ octet_length(e.id)
     + octet_length(e.metadata)
 
 -- fragment: event-columns
--- The columns of an event e. Headers that SQL inserted and that are no JSON object, such as [] or null, are none.
+-- The columns of an event e.
     e.id,
     e.project_id,
     e.event_type,
@@ -191,16 +204,7 @@ octet_length(e.id)
     e.idempotency_key,
     e.is_duplicate,
     e.status,
-    array(
-        select h.key
-        from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
-        order by h.key
-    ) as header_names,
-    array(
-        select coalesce(h.value, '')
-        from jsonb_each_text(case when jsonb_typeof(e.headers) = 'object' then e.headers else '{}' end) h
-        order by h.key
-    ) as header_values,
+    e.headers::text as headers,
     e.created_at,
     e.deleted_at,
     e.acknowledged_at,

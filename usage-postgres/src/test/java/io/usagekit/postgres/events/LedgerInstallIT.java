@@ -96,14 +96,23 @@ class LedgerInstallIT {
     void readsHeadersThatSqlInserted() {
         ledger.install();
         String longName = "n".repeat(400);
-        Map<String, Map<String, String>> rows = new LinkedHashMap<>();
+        Map<String, Map<String, List<String>>> rows = new LinkedHashMap<>();
         rows.put("[]", Map.of());
         rows.put("[\"x-a\"]", Map.of());
         rows.put("null", Map.of());
         rows.put("17", Map.of());
-        rows.put("{\"X-A\": \"1\", \"x-a\": \"2\"}", Map.of("X-A", "1", "x-a", "2"));
-        rows.put("{\"" + longName + "\": \"long\", \"\": \"no name\"}", Map.of(longName, "long", "", "no name"));
-        rows.put("{\"n\": 1, \"o\": null, \"l\": [1, 2]}", Map.of("n", "1", "o", "", "l", "[1, 2]"));
+        rows.put("{\"X-A\": \"1\", \"x-a\": \"2\"}", Map.of("X-A", List.of("1"), "x-a", List.of("2")));
+        rows.put(
+                "{\"" + longName + "\": \"long\", \"\": \"no name\"}",
+                Map.of(longName, List.of("long"), "", List.of("no name")));
+        rows.put(
+                "{\"n\": 1.50, \"o\": null, \"b\": {\"a\": [\"1\"]}}",
+                Map.of("n", List.of("1.50"), "o", List.of(""), "b", List.of("{\"a\": [\"1\"]}")));
+        rows.put(
+                "{\"l\": [\"2\", \"\", \"1\"], \"s\": [\"1\"]}", Map.of("l", List.of("2", "", "1"), "s", List.of("1")));
+        for (String noTexts : List.of("[]", "[1, 2]", "[\"1\", null]", "[[\"1\"]]", "[{\"a\": \"1\"}]")) {
+            rows.put("{\"l\": " + noTexts + "}", Map.of("l", List.of(noTexts)));
+        }
         Database.execute("insert into " + s + ".projects (id, organisation_id) values ('p', 'o')");
         for (String headers : rows.keySet()) {
             Database.query(
@@ -114,16 +123,45 @@ class LedgerInstallIT {
 
         EventRepository events = ledger.repository();
         rows.forEach((inserted, headers) -> assertThat(
-                        events.find("p", idOf(inserted)).orElseThrow().headers())
+                        events.find("p", idOf(inserted)).orElseThrow().headerValues())
                 .as(inserted)
                 .isEqualTo(headers));
-        assertThat(events.page("p", EventFilter.ALL, PageRequest.first(10, EventOrder.ASCENDING))
+        assertThat(events.page("p", EventFilter.ALL, PageRequest.first(20, EventOrder.ASCENDING))
                         .items())
                 .hasSize(rows.size());
         assertOctetsAreCountedAlike();
         ExportRequest all = ExportRequest.builder("p", Instant.parse("9999-01-01T00:00:00Z"))
                 .build();
         assertThat(events.export(all, new ByteArrayOutputStream()).events()).isEqualTo(rows.size());
+    }
+
+    /** A gateway's own table has an array of values for each header. */
+    @Test
+    void findsMessageIdThatSqlInsertedInAnArray() {
+        ledger.install();
+        Database.execute("insert into " + s + ".projects (id, organisation_id) values ('p', 'o')");
+        for (String value : List.of(
+                "\"m\"", "[\"m\"]", "[\"m\", \"n\"]", "\"n\"", "[\"n\", \"m\"]", "\"\"", "[\"\"]", "[]", "null")) {
+            Database.query(
+                    "insert into " + s + ".events (id, project_id, headers)"
+                            + " values (?, 'p', jsonb_build_object('x-broker-message-id', ?::jsonb)) returning id",
+                    idOf(value),
+                    value);
+        }
+        EventRepository events = ledger.repository();
+        PageRequest all = PageRequest.first(20, EventOrder.ASCENDING);
+        List<Event> inserted = events.page("p", EventFilter.ALL, all).items();
+        assertThat(inserted)
+                .extracting(Event::brokerMessageId)
+                .containsExactlyInAnyOrder("m", "m", "m", "n", "n", "", "", "[]", "");
+        for (String id : List.of("m", "n", "", "[]")) {
+            EventFilter filter = EventFilter.builder().brokerMessageId(id).build();
+            assertThat(events.page("p", filter, all).items())
+                    .as("with the message id \"%s\"", id)
+                    .isEqualTo(inserted.stream()
+                            .filter(event -> event.brokerMessageId().equals(id))
+                            .toList());
+        }
     }
 
     /** Fields as a host's own SQL may have inserted them, which {@link NewEvent} would refuse. */

@@ -85,7 +85,8 @@ class LedgerPagePlanIT {
                         + ".events (id, project_id, event_type, status, source_id, idempotency_key, headers, raw, created_at)"
                         + " select 'event-' || n, 'project-' || (1 + (n % 10 = 0)::int), 'type-' || n % 17, 'status-' || n % 5,"
                         + " 'source-' || n % 50, case when n % 2 = 0 then 'key-' || n / 3 else '' end,"
-                        + " case when n % 3 = 0 then jsonb_build_object('x-broker-message-id', 'm-' || n / 4) else '{}' end,"
+                        + " case n % 6 when 0 then jsonb_build_object('x-broker-message-id', 'm-' || n / 4)"
+                        + " when 3 then jsonb_build_object('x-broker-message-id', array['m-' || n / 4]) else '{}' end,"
                         + " 'event ' || n || ' word' || n % 500 || ' ' || repeat(md5(n::text), 16),"
                         + " timestamptz '2026-01-01Z' + n * interval '90 days' / " + EVENTS
                         + " from generate_series(0, " + (EVENTS - 1) + ") n",

@@ -32,6 +32,9 @@ class RecordingBatchesTest {
         return Stream.of(
                 argumentSet("payload", event().payload(Payload.of(TEXT))),
                 argumentSet("header", event().headers(Map.of("x", TEXT.substring(1) + "y"))),
+                argumentSet(
+                        "values of a header",
+                        event().headerValues(Map.of("x", List.of(TEXT.substring(2), "y", "12")))),
                 argumentSet("path", event().urlPath(TEXT)),
                 argumentSet("query", event().urlQueryParams(TEXT)),
                 argumentSet("metadata", event().metadata(TEXT)));

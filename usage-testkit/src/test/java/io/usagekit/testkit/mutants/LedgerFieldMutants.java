@@ -58,6 +58,10 @@ final class LedgerFieldMutants {
                         "exportsFieldsThatAnEventHas",
                         right -> new Exports(right, "\"url_path\":\"/in\",", "")),
                 mutant(
+                        "an export with the first value of each header",
+                        "exportsFieldsThatAnEventHas",
+                        right -> new Exports(right, "\"x-b\":[\"2\",\"\"]", "\"x-b\":\"2\"")),
+                mutant(
                         "an export with empty fields",
                         "exportsFieldsThatAnEventHas",
                         right -> new Exports(

@@ -19,6 +19,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,6 +28,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Ledgers that record wrongly. */
@@ -53,7 +55,7 @@ final class LedgerRecordingMutants {
         NewEvent.Builder copy = NewEvent.builder(event.projectId(), event.id())
                 .type(event.type())
                 .payload(event.payload())
-                .headers(event.headers())
+                .headerValues(event.headerValues())
                 .sourceId(event.sourceId())
                 .idempotencyKey(event.idempotencyKey())
                 .status(event.status())
@@ -86,7 +88,7 @@ final class LedgerRecordingMutants {
                 event.projectId(),
                 event.type(),
                 event.payload(),
-                event.headers(),
+                event.headerValues(),
                 event.sourceId(),
                 event.idempotencyKey(),
                 duplicate,
@@ -100,6 +102,11 @@ final class LedgerRecordingMutants {
                 event.metadata());
     }
 
+    private static Map<String, Set<String>> distinctValues(Map<String, List<String>> headers) {
+        return headers.entrySet().stream()
+                .collect(Collectors.toMap(Map.Entry::getKey, header -> new LinkedHashSet<>(header.getValue())));
+    }
+
     private static List<Mutant<Adapter>> wrongRecords() {
         String check = "findsRecordedEventWithEveryField";
         return List.of(
@@ -107,6 +114,16 @@ final class LedgerRecordingMutants {
                         "no headers",
                         check,
                         event -> copyNew(event).headers(Map.of()).build()),
+                given(
+                        "one text for all values of a header",
+                        check,
+                        event -> copyNew(event).headers(event.headers()).build()),
+                given(
+                        "values of a header without repetitions",
+                        check,
+                        event -> copyNew(event)
+                                .headerValues(distinctValues(event.headerValues()))
+                                .build()),
                 given(
                         "no binary data",
                         check,
@@ -134,7 +151,7 @@ final class LedgerRecordingMutants {
                     NewEvent.Builder copy = NewEvent.builder(event.projectId(), event.id());
                     return copy.type(event.type())
                             .payload(event.payload())
-                            .headers(event.headers())
+                            .headerValues(event.headerValues())
                             .sourceId(event.sourceId())
                             .idempotencyKey(event.idempotencyKey())
                             .status(event.status())

@@ -72,7 +72,17 @@ abstract class EventBoundsCases extends EventRepositoryFixture {
                 () -> event("e").metadata("é".repeat(4_097)), "metadata must have at most 8192 octets, but has 8194");
         assertRejected(() -> Payload.of("a\0b"), "raw", "U+0000");
         assertRejected(() -> Payload.of("\ud800", new byte[0]), "raw", "surrogate");
-        assertRejected(() -> event("e").headers(Map.of("A", "", "a", "")), "twice");
+    }
+
+    @Test
+    final void rejectsHeadersOutOfBounds() {
+        assertRejected(() -> event("e").headers(Map.of("A", "", "a", "")), "a twice");
+        assertRejected(() -> event("e").headerValues(Map.of("A", List.of("1"), "a", List.of("2"))), "a twice");
+        assertRejected(() -> event("e").headerValues(Map.of("A", List.of())), "a must have a value, but has 0");
+        assertRejected(() -> event("e").headerValues(Map.of("a", List.of("fine", "a\0b"))), "a must not", "U+0000");
+        assertRejected(
+                () -> event("e").headerValues(Map.of("X-Broker-Message-Id", List.of("1", "2"))),
+                "x-broker-message-id must have one value, but has 2");
     }
 
     @Test

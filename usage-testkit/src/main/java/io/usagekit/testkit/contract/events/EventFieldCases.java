@@ -41,13 +41,27 @@ abstract class EventFieldCases extends EventRepositoryFixture {
         super(contract);
     }
 
+    private static Map<String, List<String>> headers(String messageId) {
+        return Map.of(
+                messageId,
+                List.of("m-1"),
+                "x-odd",
+                List.of("\"\\\b\n\u0001é😀,{}"),
+                "x-empty",
+                List.of(""),
+                "x-list",
+                List.of("[\"1\", \"2\"]"),
+                "x-several",
+                List.of("2", "", "\"\\\n,[]", "1", "2"));
+    }
+
     @Test
     final void findsRecordedEventWithEveryField() {
         Payload payload = Payload.of("{\"a\": \"é日😀\\n\"}\u0001", new byte[] {0, -1, 39, 92, 34});
         Event event = recorded(event("e")
                 .type("push")
                 .payload(payload)
-                .headers(Map.of("X-Broker-Message-Id", "m-1", "x-odd", "\"\\\b\n\u0001é😀,{}", "x-empty", ""))
+                .headerValues(headers("X-Broker-Message-Id"))
                 .sourceId("source-1")
                 .idempotencyKey("key-1")
                 .status("Processing")
@@ -64,7 +78,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                         P,
                         "push",
                         payload,
-                        Map.of("x-broker-message-id", "m-1", "x-odd", "\"\\\b\n\u0001é😀,{}", "x-empty", ""),
+                        headers("x-broker-message-id"),
                         "source-1",
                         "key-1",
                         false,
@@ -108,6 +122,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
     private static NewEvent.Builder detailed(String id) {
         return event(id)
                 .type("push")
+                .headerValues(Map.of("x-id", List.of(id, "of " + id)))
                 .acknowledgedAt(NOW.plusSeconds(1))
                 .urlPath("/" + id)
                 .urlQueryParams("id=" + id)
@@ -130,6 +145,9 @@ abstract class EventFieldCases extends EventRepositoryFixture {
 
         for (Event event : all) {
             boolean isDetailed = !List.of("c", "f").contains(event.id());
+            assertEquals(
+                    isDetailed ? Map.of("x-id", List.of(event.id(), "of " + event.id())) : Map.of(),
+                    event.headerValues());
             assertEquals(isDetailed ? "/" + event.id() : "", event.urlPath());
             assertEquals(isDetailed ? "id=" + event.id() : "", event.urlQueryParams());
             assertEquals(isDetailed ? "of " + event.id() : "", event.metadata());
@@ -161,6 +179,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
         ledger.delete(P, EventWindow.ALL);
         Event found = ledger.find(P, "e").orElseThrow();
         assertEquals("Done", found.status());
+        assertEquals(event.headerValues(), found.headerValues());
         assertEquals(event.urlPath(), found.urlPath());
         assertEquals(event.urlQueryParams(), found.urlQueryParams());
         assertEquals(event.metadata(), found.metadata());
@@ -171,6 +190,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
     final void exportsFieldsThatAnEventHas() {
         recorded(event("a"));
         recorded(event("b")
+                .headerValues(Map.of("X-A", List.of("1"), "x-b", List.of("2", "")))
                 .acknowledgedAt(NOW.plusSeconds(1))
                 .urlPath("/in")
                 .urlQueryParams(QUERY)
@@ -182,12 +202,12 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                         .build(),
                 sink);
         String common = "\"project_id\":\"project-1\",\"event_type\":\"\",\"source_id\":\"\",\"idempotency_key\":\"\","
-                + "\"is_duplicate\":false,\"status\":\"\",\"headers\":{}";
+                + "\"is_duplicate\":false,\"status\":\"\",\"headers\":";
         String tail = ",\"raw\":\"\",\"data\":\"\",\"bytes\":0,\"created_at\":\"2026-03-17T01:28:00.123456Z\"";
         assertEquals(
                 List.of(
-                        "{\"id\":\"a\"," + common + tail + "}",
-                        "{\"id\":\"b\"," + common
+                        "{\"id\":\"a\"," + common + "{}" + tail + "}",
+                        "{\"id\":\"b\"," + common + "{\"x-a\":\"1\",\"x-b\":[\"2\",\"\"]}"
                                 + ",\"url_path\":\"/in\",\"url_query_params\":\"a=1&a=2&b=%00&c=\\\"\\\\{},'\","
                                 + "\"metadata\":\"{\\\"a\\\": [1, null], \\\"a\\\": \\\"é😀\\\\n\\\"}\\u000a\"" + tail
                                 + ",\"acknowledged_at\":\"2026-03-17T01:28:01.123456Z\"}"),

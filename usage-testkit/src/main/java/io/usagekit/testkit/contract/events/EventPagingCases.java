@@ -102,7 +102,7 @@ abstract class EventPagingCases extends EventRepositoryFixture {
         List<NewEvent> events = IntStream.range(100, 360)
                 .mapToObj(n -> event("e" + n)
                         .createdAt(NOW.plusSeconds(n))
-                        .headers(Map.of("a", text.substring(1), "b", "yz"))
+                        .headerValues(Map.of("a", List.of(text.substring(1)), "b", List.of("y", "z")))
                         .urlPath(text)
                         .urlQueryParams(text)
                         .metadata(text)
