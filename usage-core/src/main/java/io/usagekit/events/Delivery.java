@@ -2,6 +2,7 @@ package io.usagekit.events;
 
 import java.time.Instant;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -12,6 +13,7 @@ import java.util.stream.Stream;
  * @param createdAt when it was made
  * @param failureReason why its last attempt failed, in the host's words; empty if it didn't, or if that isn't known
  * @param metadata what the host keeps with it, in the host's own format; empty if nothing
+ * @param updatedAt when the ledger last set its status; empty: not since it was recorded
  * @since 0.1
  */
 public record Delivery(
@@ -22,7 +24,8 @@ public record Delivery(
         String status,
         Instant createdAt,
         String failureReason,
-        String metadata) {
+        String metadata,
+        Optional<Instant> updatedAt) {
 
     /** The status of a delivery that succeeded. */
     public static final String SUCCESS = "Success";
@@ -31,11 +34,12 @@ public record Delivery(
     public Delivery {
         Objects.requireNonNull(failureReason, "failureReason");
         Objects.requireNonNull(metadata, "metadata");
+        Objects.requireNonNull(updatedAt, "updatedAt");
     }
 
-    /** A delivery without a failure reason and metadata. */
+    /** A delivery without a failure reason and metadata, which hasn't changed since it was recorded. */
     public Delivery(String id, String projectId, String eventId, String endpointId, String status, Instant createdAt) {
-        this(id, projectId, eventId, endpointId, status, createdAt, "", "");
+        this(id, projectId, eventId, endpointId, status, createdAt, "", "", Optional.empty());
     }
 
     /**
@@ -52,7 +56,8 @@ public record Delivery(
                 delivery.status(),
                 delivery.createdAt().orElse(now),
                 delivery.failureReason(),
-                delivery.metadata());
+                delivery.metadata(),
+                Optional.empty());
     }
 
     /** Octets of all of its texts: pages are limited in their sum. */
@@ -72,6 +77,7 @@ public record Delivery(
                 + ", status=" + status
                 + ", createdAt=" + createdAt
                 + ", failureReason=" + Bounds.size(failureReason)
-                + ", metadata=" + Bounds.size(metadata) + "]";
+                + ", metadata=" + Bounds.size(metadata)
+                + ", updatedAt=" + updatedAt + "]";
     }
 }

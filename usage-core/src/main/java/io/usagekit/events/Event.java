@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param createdAt when it was received
  * @param deletedAt when it was soft-deleted; empty: it is live, and counted
  * @param acknowledgedAt when it was acknowledged to its sender; empty if that isn't known
+ * @param updatedAt when the ledger last changed it: its status, its endpoints, or that it is deleted; empty: not since it was recorded
  * @param urlPath path of the URL to which it was sent
  * @param urlQueryParams query of that URL
  * @param metadata what the host keeps with it, in the host's own format
@@ -35,6 +36,7 @@ public record Event(
         Instant createdAt,
         Optional<Instant> deletedAt,
         Optional<Instant> acknowledgedAt,
+        Optional<Instant> updatedAt,
         String urlPath,
         String urlQueryParams,
         String metadata) {
@@ -48,6 +50,7 @@ public record Event(
         Objects.requireNonNull(projectId, "projectId");
         Objects.requireNonNull(payload, "payload");
         Objects.requireNonNull(acknowledgedAt, "acknowledgedAt");
+        Objects.requireNonNull(updatedAt, "updatedAt");
         Objects.requireNonNull(urlPath, "urlPath");
         Objects.requireNonNull(urlQueryParams, "urlQueryParams");
         Objects.requireNonNull(metadata, "metadata");
@@ -82,6 +85,7 @@ public record Event(
                 createdAt,
                 deletedAt,
                 Optional.empty(),
+                Optional.empty(),
                 "",
                 "",
                 "");
@@ -111,6 +115,7 @@ public record Event(
                 createdAt,
                 deletedAt,
                 event.acknowledgedAt(),
+                Optional.empty(),
                 event.urlPath(),
                 event.urlQueryParams(),
                 event.metadata());
@@ -142,6 +147,7 @@ public record Event(
                 + ", createdAt=" + createdAt
                 + ", deletedAt=" + deletedAt
                 + ", acknowledgedAt=" + acknowledgedAt
+                + ", updatedAt=" + updatedAt
                 + ", urlPath=" + Bounds.size(urlPath)
                 + ", urlQueryParams=" + Bounds.size(urlQueryParams)
                 + ", metadata=" + Bounds.size(metadata) + "]";

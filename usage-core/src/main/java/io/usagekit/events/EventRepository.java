@@ -245,8 +245,8 @@ public interface EventRepository {
      * one moment, unless it takes longer than
      * {@link ExportRequest.Builder#snapshotFor}: each a JSON object with
      * {@code id}, {@code project_id}, {@code event_type}, {@code source_id}, {@code idempotency_key}, {@code is_duplicate},
-     * {@code status}, {@code headers}, {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}; where the event has them,
-     * {@code url_path}, {@code url_query_params}, {@code metadata} and {@code acknowledged_at}; and, where asked for,
+     * {@code status}, {@code headers} (strings, or an array of strings where a name has several values), {@code raw}, {@code data} (in Base64), {@code bytes} and {@code created_at}; where the event has them,
+     * {@code url_path}, {@code url_query_params}, {@code metadata}, {@code acknowledged_at} and {@code updated_at}; and, where asked for,
      * {@code deleted_at} and {@code endpoint_ids}. Takes the same memory however many there are, and however large.
      *
      * @param sink is flushed after each batch of 3,000 events, and not closed; what it throws is the cause of the exception

@@ -35,7 +35,7 @@ class PrivateTextTest {
         assertEquals(
                 "Event[id=e, projectId=project, type=, payload=12 octets, headers=[authorization], sourceId=, idempotencyKey=,"
                         + " duplicate=false, status=, bytes=12, createdAt=2026-03-17T01:28:00Z, deletedAt=Optional.empty,"
-                        + " acknowledgedAt=Optional.empty, urlPath=13 octets, urlQueryParams=12 octets, metadata=24 octets]",
+                        + " acknowledgedAt=Optional.empty, updatedAt=Optional.empty, urlPath=13 octets, urlQueryParams=12 octets, metadata=24 octets]",
                 event.toString());
 
         NewDelivery delivery = new NewDelivery(
@@ -47,7 +47,7 @@ class PrivateTextTest {
                 delivery.toString());
         assertEquals(
                 "Delivery[id=d, projectId=project, eventId=e, endpointId=endpoint, status=Failure,"
-                        + " createdAt=2026-03-17T01:28:00Z" + tail,
+                        + " createdAt=2026-03-17T01:28:00Z, failureReason=12 octets, metadata=24 octets, updatedAt=Optional.empty]",
                 Delivery.of(delivery, NOW).toString());
     }
 

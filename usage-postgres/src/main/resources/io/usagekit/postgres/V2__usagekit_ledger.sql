@@ -7,6 +7,7 @@ alter table {events} add column if not exists is_duplicate boolean not null defa
 alter table {events} add column if not exists status text not null default '';
 alter table {events} add column if not exists headers jsonb not null default '{}'; -- by name in lower case: a text, or an array of several
 alter table {events} add column if not exists acknowledged_at timestamptz; -- null: not known
+alter table {events} add column if not exists updated_at timestamptz; -- null: the ledger hasn't changed it since it was recorded
 alter table {events} add column if not exists url_path text not null default '';
 alter table {events} add column if not exists url_query_params text not null default '';
 alter table {events} add column if not exists metadata text not null default ''; -- in the host's own format
@@ -14,6 +15,7 @@ alter table {events} add column if not exists metadata text not null default '';
 alter table {deliveries} add column if not exists endpoint_id text not null default ''; -- empty: no endpoint
 alter table {deliveries} add column if not exists failure_reason text not null default ''; -- empty: none
 alter table {deliveries} add column if not exists metadata text not null default ''; -- in the host's own format
+alter table {deliveries} add column if not exists updated_at timestamptz; -- as that of events
 
 -- The endpoints to which events are delivered, and their owners.
 create table if not exists {endpoints} (

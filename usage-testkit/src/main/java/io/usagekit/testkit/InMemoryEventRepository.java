@@ -231,7 +231,10 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized boolean updateEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
         Set<String> replacement = Collections.unmodifiableSet(Bounds.ids("endpointIds", endpointIds));
         Optional<Event> event = find(projectId, eventId);
-        event.ifPresent(present -> index.putEndpoints(present.id(), replacement));
+        event.ifPresent(present -> {
+            index.putEndpoints(present.id(), replacement);
+            put(present, present.status(), present.deletedAt(), now());
+        });
         return event.isPresent();
     }
 
@@ -239,11 +242,11 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized boolean updateStatus(String projectId, String eventId, String status) {
         Bounds.word("status", status);
         Optional<Event> event = find(projectId, eventId);
-        event.ifPresent(present -> put(present, status, present.deletedAt()));
+        event.ifPresent(present -> put(present, status, present.deletedAt(), now()));
         return event.isPresent();
     }
 
-    private void put(Event event, String status, Optional<Instant> deletedAt) {
+    private void put(Event event, String status, Optional<Instant> deletedAt, Instant updatedAt) {
         events.put(
                 event.id(),
                 new Event(
@@ -260,6 +263,7 @@ public final class InMemoryEventRepository implements EventRepository {
                         event.createdAt(),
                         deletedAt,
                         event.acknowledgedAt(),
+                        Optional.of(updatedAt),
                         event.urlPath(),
                         event.urlQueryParams(),
                         event.metadata()));
@@ -290,7 +294,8 @@ public final class InMemoryEventRepository implements EventRepository {
                         status,
                         d.createdAt(),
                         failureReason,
-                        d.metadata())));
+                        d.metadata(),
+                        Optional.of(now()))));
         return delivery.isPresent();
     }
 
@@ -384,8 +389,8 @@ public final class InMemoryEventRepository implements EventRepository {
         List<Event> live = matching(
                         projectId, EventFilter.builder().window(window).build())
                 .toList();
-        Optional<Instant> now = Optional.of(now());
-        live.forEach(event -> put(event, event.status(), now));
+        Instant now = now();
+        live.forEach(event -> put(event, event.status(), Optional.of(now), now));
         return live.size();
     }
 

@@ -31,11 +31,12 @@ public final class Prerequisites {
                     "status",
                     "headers",
                     "acknowledged_at",
+                    "updated_at",
                     "url_path",
                     "url_query_params",
                     "metadata"),
             "event_deliveries",
-            List.of("endpoint_id", "failure_reason", "metadata"));
+            List.of("endpoint_id", "failure_reason", "metadata", "updated_at"));
 
     /** What the ledger adds beside them. */
     private static final List<String> LEDGER_TABLES =

@@ -44,6 +44,7 @@ final class EventJson {
         tail.put("bytes", event.bytes());
         tail.put("created_at", event.createdAt().toString());
         event.acknowledgedAt().ifPresent(at -> tail.put("acknowledged_at", at.toString()));
+        event.updatedAt().ifPresent(at -> tail.put("updated_at", at.toString()));
         tail.putAll(further);
         out.append("\",").append(Json.write(tail).substring(1));
     }

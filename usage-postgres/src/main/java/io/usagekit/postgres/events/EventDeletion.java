@@ -8,7 +8,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,7 +31,7 @@ final class EventDeletion {
     }
 
     long delete(String projectId, EventWindow window) {
-        Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
+        Instant now = clock.instant();
         LedgerFilter live = LedgerFilter.of(EventFilter.builder().window(window).build());
         return Batches.changeAll(
                 MOST_EVENTS,

@@ -18,7 +18,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -58,7 +57,7 @@ final class EventRecorder {
         if (events.isEmpty()) {
             return List.of();
         }
-        Instant now = now();
+        Instant now = clock.instant();
         if (events.size() == 1 && events.get(0).idempotencyKey().isEmpty()) {
             Optional<Event> recorded = recordSingle(events.get(0), now);
             if (recorded.isPresent()) {
@@ -83,7 +82,7 @@ final class EventRecorder {
         if (events.isEmpty()) {
             return new RecordingResult(List.of(), List.of());
         }
-        Instant now = now();
+        Instant now = clock.instant();
         Optional<Map<String, String>> before = Optional.empty();
         int deadlocks = 0;
         while (true) {
@@ -189,10 +188,6 @@ final class EventRecorder {
             }
             throw e;
         }
-    }
-
-    private Instant now() {
-        return clock.instant().truncatedTo(ChronoUnit.MICROS);
     }
 
     /** Locks the keys of events; returns whether the table of events is partitioned. */
@@ -310,9 +305,10 @@ final class EventRecorder {
 
     boolean replaceEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
         return transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the event's endpoints can't be replaced", connection -> {
-            Optional<String> event = sql.call(connection, LedgerStatement.LOCK_EVENT)
+            Optional<String> event = sql.call(connection, LedgerStatement.TOUCH_EVENT)
                     .text("project_id", projectId)
                     .text("id", eventId)
+                    .instant("now", clock.instant())
                     .first(row -> row.text("id"));
             if (event.isEmpty()) {
                 return false;
@@ -334,7 +330,7 @@ final class EventRecorder {
     }
 
     List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
-        Instant now = now();
+        Instant now = clock.instant();
         List<Delivery> recorded = each(deliveries, delivery -> Delivery.of(delivery, now));
         if (!recorded.isEmpty()) {
             transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {

@@ -26,6 +26,7 @@ final class EventRows {
                 row.instant("created_at"),
                 row.optionalInstant("deleted_at"),
                 row.optionalInstant("acknowledged_at"),
+                row.optionalInstant("updated_at"),
                 row.text("url_path"),
                 row.text("url_query_params"),
                 row.text("metadata"));
@@ -40,6 +41,7 @@ final class EventRows {
                 row.text("status"),
                 row.instant("created_at"),
                 row.text("failure_reason"),
-                row.text("metadata"));
+                row.text("metadata"),
+                row.optionalInstant("updated_at"));
     }
 }

@@ -107,17 +107,13 @@ enum LedgerStatement {
                     .with("ids", TEXTS)
                     .with("first", INSTANT)
                     .with("last", INSTANT)
-                    .with("status", TEXT),
-            names()),
-    LOCK_EVENT(names().with("project_id", TEXT).with("id", TEXT), names().with("id", TEXT)),
-    DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
-    UPDATE_STATUS(names().with("project_id", TEXT).with("id", TEXT).with("status", TEXT), names()),
-    UPDATE_DELIVERY_STATUS(
-            names().with("project_id", TEXT)
-                    .with("id", TEXT)
                     .with("status", TEXT)
-                    .with("failure_reason", TEXTS),
+                    .with("now", INSTANT),
             names()),
+    TOUCH_EVENT(names().with("project_id", TEXT).with("id", TEXT).with("now", INSTANT), names().with("id", TEXT)),
+    DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
+    UPDATE_STATUS(newStatus(), names()),
+    UPDATE_DELIVERY_STATUS(newStatus().with("failure_reason", TEXTS), names()),
     COUNT_EVENTS(names().with("project_id", TEXT), names().with("events", NUMBER)),
     PAGE_EVENTS(names().with("project_id", TEXT).with("limit", NUMBER).with("octets", NUMBER), event()),
     FIND_OWNED_ENDPOINTS(names().with("project_id", TEXT).with("owner_id", TEXT), names().with("id", TEXT)),
@@ -287,9 +283,17 @@ enum LedgerStatement {
                 .with("created_at", INSTANT)
                 .with("deleted_at", INSTANT)
                 .with("acknowledged_at", INSTANT)
+                .with("updated_at", INSTANT)
                 .with("url_path", TEXT)
                 .with("url_query_params", TEXT)
                 .with("metadata", TEXT);
+    }
+
+    private static Names newStatus() {
+        return names().with("project_id", TEXT)
+                .with("id", TEXT)
+                .with("status", TEXT)
+                .with("now", INSTANT);
     }
 
     private static Names part() {
@@ -316,7 +320,8 @@ enum LedgerStatement {
                 .with("status", TEXT)
                 .with("created_at", INSTANT)
                 .with("failure_reason", TEXT)
-                .with("metadata", TEXT);
+                .with("metadata", TEXT)
+                .with("updated_at", INSTANT);
     }
 
     /** Its name in the resource files. */

@@ -13,6 +13,8 @@ import io.usagekit.events.spi.Scan;
 import io.usagekit.postgres.internal.Jdbc;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Collection;
@@ -35,11 +37,13 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
     private final EventPager pager;
+    private final InstantSource clock;
 
-    PostgresDeliveryRepository(LedgerTransactions transactions, LedgerSql sql, EventPager pager) {
+    PostgresDeliveryRepository(LedgerTransactions transactions, LedgerSql sql, EventPager pager, InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
         this.pager = pager;
+        this.clock = clock;
     }
 
     @Override
@@ -97,16 +101,17 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
     public long updateStatus(String projectId, DeliveryFilter filter, String status) {
         Bounds.id("projectId", projectId);
         Bounds.word("status", status);
+        Instant now = clock.instant();
         return Batches.changeAll(
                 MOST_UPDATED,
                 scan -> transactions.run(
                         Jdbc.Mode.WRITE,
                         "the statuses of the deliveries can't be updated",
-                        connection -> updateBatch(connection, projectId, filter, status, scan)));
+                        connection -> updateBatch(connection, projectId, filter, status, now, scan)));
     }
 
     private Batches.Batch updateBatch(
-            Connection connection, String projectId, DeliveryFilter filter, String status, Scan scan)
+            Connection connection, String projectId, DeliveryFilter filter, String status, Instant now, Scan scan)
             throws SQLException {
         Set<String> others = new HashSet<>(statuses(connection, projectId, filter));
         others.remove(status);
@@ -123,6 +128,7 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
                 .instant("first", found.get(0).createdAt())
                 .instant("last", last.createdAt())
                 .text("status", status)
+                .instant("now", now)
                 .update();
         return new Batches.Batch(changed, Optional.of(new Scan.Position(last.createdAt(), last.id())));
     }

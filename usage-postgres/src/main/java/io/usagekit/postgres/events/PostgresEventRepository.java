@@ -52,6 +52,7 @@ final class PostgresEventRepository implements EventRepository {
     private final SearchIndex searchIndex;
     private final EventDeletion deletion;
     private final EventExport export;
+    private final InstantSource clock;
 
     PostgresEventRepository(
             LedgerTransactions transactions,
@@ -66,6 +67,7 @@ final class PostgresEventRepository implements EventRepository {
         searchIndex = new SearchIndex(transactions, sql);
         deletion = new EventDeletion(transactions, sql, clock);
         export = new EventExport(transactions, sql, pager);
+        this.clock = clock;
     }
 
     @Override
@@ -217,10 +219,7 @@ final class PostgresEventRepository implements EventRepository {
         Bounds.word("status", status);
         return update(
                 "the event's status can't be updated",
-                connection -> sql.call(connection, LedgerStatement.UPDATE_STATUS)
-                        .text("project_id", projectId)
-                        .text("id", eventId)
-                        .text("status", status));
+                connection -> newStatus(connection, LedgerStatement.UPDATE_STATUS, projectId, eventId, status));
     }
 
     @Override
@@ -241,11 +240,19 @@ final class PostgresEventRepository implements EventRepository {
         Bounds.word("status", status);
         return update(
                 "the delivery's status can't be updated",
-                connection -> sql.call(connection, LedgerStatement.UPDATE_DELIVERY_STATUS)
-                        .text("project_id", projectId)
-                        .text("id", deliveryId)
-                        .text("status", status)
+                connection -> newStatus(
+                                connection, LedgerStatement.UPDATE_DELIVERY_STATUS, projectId, deliveryId, status)
                         .texts("failure_reason", failureReason));
+    }
+
+    private SqlCall newStatus(
+            Connection connection, LedgerStatement statement, String projectId, String id, String status)
+            throws SQLException {
+        return sql.call(connection, statement)
+                .text("project_id", projectId)
+                .text("id", id)
+                .text("status", status)
+                .instant("now", clock.instant());
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -142,7 +143,7 @@ public final class PostgresLedger {
     }
 
     private DeliveryRepository deliveries(LedgerTransactions transactions) {
-        return new PostgresDeliveryRepository(transactions, sql, settings.pager());
+        return new PostgresDeliveryRepository(transactions, sql, settings.pager(), clock());
     }
 
     private LedgerTransactions ownTransactions() {
@@ -150,8 +151,12 @@ public final class PostgresLedger {
     }
 
     private EventRepository repository(LedgerTransactions transactions) {
-        return new PostgresEventRepository(
-                transactions, sql, settings.pager(), settings.duplicates(), settings.clock());
+        return new PostgresEventRepository(transactions, sql, settings.pager(), settings.duplicates(), clock());
+    }
+
+    /** The clock as far as PostgreSQL stores instants. */
+    private InstantSource clock() {
+        return () -> settings.clock().instant().truncatedTo(ChronoUnit.MICROS);
     }
 
     /**

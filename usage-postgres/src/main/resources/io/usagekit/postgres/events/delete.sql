@@ -30,7 +30,7 @@ with batch as materialized (
 
 changed as (
     update {events}
-    set deleted_at = :now
+    set deleted_at = :now, updated_at = :now
     where deleted_at is null
         and project_id = :project_id
         and id = any (array(select b.id from batch b))

@@ -37,7 +37,8 @@ octet_length(d.id)
     d.status,
     d.created_at,
     d.failure_reason,
-    d.metadata
+    d.metadata,
+    d.updated_at
 
 -- name: find-deliveries
 -- Deliveries of a project by id.
@@ -185,11 +186,12 @@ order by g.day, g.endpoint_id collate "C", g.status collate "C"
 -- name: update-delivery-statuses
 -- Sets the status of deliveries that an earlier statement found, those that still meet the filter. Removes the failure reasons if they succeeded.
 --
--- Parameters: :project_id; :ids, text[]; :first and :last, the times of the first and the last one; :status; those of the filter.
+-- Parameters: :project_id; :ids, text[]; :first and :last, the times of the first and the last one; :status; :now; those of the filter.
 update {deliveries} d
 set
     status = :status,
-    failure_reason = case when :status = 'Success' then '' else d.failure_reason end
+    failure_reason = case when :status = 'Success' then '' else d.failure_reason end,
+    updated_at = :now
 where d.project_id = :project_id
     and d.id = any (:ids::text[])
     and d.created_at >= :first

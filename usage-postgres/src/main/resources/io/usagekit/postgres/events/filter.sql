@@ -208,6 +208,7 @@ octet_length(e.id)
     e.created_at,
     e.deleted_at,
     e.acknowledged_at,
+    e.updated_at,
     e.url_path,
     e.url_query_params,
     e.metadata

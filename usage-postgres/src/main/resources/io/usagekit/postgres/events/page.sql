@@ -68,6 +68,7 @@ with scanned as (
         e.created_at,
         e.deleted_at,
         e.acknowledged_at,
+        e.updated_at,
         e.url_path,
         e.url_query_params,
         e.metadata

@@ -487,36 +487,34 @@ limit 1
 -- Returns a row: entered, an empty text.
 select {enter_ids}(null)::text as entered
 
--- name: lock-event
--- Keeps an event of a project from being changed or deleted for good until this transaction ends.
+-- name: touch-event
+-- Says that an event of a project is changed now, and keeps it from being changed or deleted for good until this transaction ends.
 --
--- Parameters: :project_id, :id.
+-- Parameters: :project_id, :id, :now.
 -- Returns one row, or none if there is no such event: id.
-select e.id
-from {events} e
-where e.id = :id and e.project_id = :project_id
-for no key update
+update {events} set updated_at = :now where id = :id and project_id = :project_id returning id
 
 -- name: delete-endpoints
 -- Deletes the endpoints to which an event is to be delivered, also those that a previous version recorded without project and time.
 --
--- Parameters: :event_id, of an event that lock-event has locked.
+-- Parameters: :event_id, of an event that touch-event has locked.
 delete from {events_endpoints} where event_id = :event_id
 
 -- name: update-status
 -- Sets the status of an event of a project.
 --
--- Parameters: :project_id, :id, :status.
-update {events} set status = :status where id = :id and project_id = :project_id
+-- Parameters: :project_id, :id, :status, :now.
+update {events} set status = :status, updated_at = :now where id = :id and project_id = :project_id
 
 -- name: update-delivery-status
 -- Sets the status of a delivery of a project, and its failure reason where one is given. Otherwise removes that if the delivery succeeded.
 --
--- Parameters: :project_id, :id, :status; :failure_reason, text[], with one element or none.
+-- Parameters: :project_id, :id, :status, :now; :failure_reason, text[], with one element or none.
 update {deliveries} set
     status = :status,
     failure_reason = coalesce(
         (:failure_reason::text[])[1],
         case when :status = 'Success' then '' else failure_reason end
-    )
+    ),
+    updated_at = :now
 where id = :id and project_id = :project_id

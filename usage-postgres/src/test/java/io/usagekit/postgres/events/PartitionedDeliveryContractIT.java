@@ -26,8 +26,8 @@ class PartitionedDeliveryContractIT extends DeliveryRepositoryContract {
     }
 
     @Override
-    protected Ledger openLedger() {
-        PostgresLedger ledger = LedgerTables.emptied(schema, Duplicates.BILLED, InstantSource.system());
+    protected Ledger openLedger(InstantSource clock) {
+        PostgresLedger ledger = LedgerTables.emptied(schema, Duplicates.BILLED, clock);
         return new Ledger(ledger.repository(), ledger.deliveries());
     }
 }

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -33,8 +34,7 @@ class RecordingBatchesTest {
                 argumentSet("payload", event().payload(Payload.of(TEXT))),
                 argumentSet("header", event().headers(Map.of("x", TEXT.substring(1) + "y"))),
                 argumentSet(
-                        "values of a header",
-                        event().headerValues(Map.of("x", List.of(TEXT.substring(2), "y", "12")))),
+                        "values of a header", event().headerValues(Map.of("x", List.of(TEXT.substring(2), "y", "12")))),
                 argumentSet("path", event().urlPath(TEXT)),
                 argumentSet("query", event().urlQueryParams(TEXT)),
                 argumentSet("metadata", event().metadata(TEXT)));
@@ -54,7 +54,8 @@ class RecordingBatchesTest {
     @ParameterizedTest
     @MethodSource("textsOfDeliveries")
     void endsBatchOfDeliveriesWhereTextsReachOctets(String failureReason, String metadata) {
-        Delivery delivery = new Delivery("d", "project", "e", "", "", Instant.EPOCH, failureReason, metadata);
+        Delivery delivery =
+                new Delivery("d", "project", "e", "", "", Instant.EPOCH, failureReason, metadata, Optional.empty());
         assertEquals(
                 List.of(MOST_TEXTS, 1),
                 sizes(RecordingBatches.ofDeliveries(Collections.nCopies(MOST_TEXTS + 1, delivery))));

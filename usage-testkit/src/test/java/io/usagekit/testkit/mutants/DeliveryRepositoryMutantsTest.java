@@ -4,11 +4,13 @@ import io.usagekit.events.Delivery;
 import io.usagekit.events.DeliveryCount;
 import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.DeliveryRepository;
+import io.usagekit.events.Duplicates;
 import io.usagekit.events.EventOrder;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.testkit.InMemoryEventRepository;
 import io.usagekit.testkit.contract.deliveries.DeliveryRepositoryContract;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
@@ -41,8 +43,8 @@ class DeliveryRepositoryMutantsTest {
         }
 
         @Override
-        protected Ledger openLedger() {
-            InMemoryEventRepository ledger = InMemoryEventRepository.create();
+        protected Ledger openLedger(InstantSource clock) {
+            InMemoryEventRepository ledger = InMemoryEventRepository.create(Duplicates.BILLED, clock);
             return new Ledger(ledger, adapter.apply(ledger.deliveries()));
         }
     }
@@ -288,7 +290,8 @@ class DeliveryRepositoryMutantsTest {
                     d.status(),
                     d.createdAt(),
                     reasons.getOrDefault(d.id(), d.failureReason()),
-                    d.metadata());
+                    d.metadata(),
+                    d.updatedAt());
         }
     }
 
@@ -312,6 +315,15 @@ class DeliveryRepositoryMutantsTest {
                     return met;
                 }),
                 new Mutant<>("successes with failure reasons", check, SuccessKeepsReasons::new),
+                updated(
+                        "of those in the status already, too",
+                        "saysWhenStatusesWereSet",
+                        (right, projectId, filter, status) -> {
+                            long changed = right.updateStatus(projectId, filter, status);
+                            right.updateStatus(projectId, filter, "other");
+                            right.updateStatus(projectId, filter, status);
+                            return changed;
+                        }),
                 updated("counts none", check, (right, projectId, filter, status) -> {
                     right.updateStatus(projectId, filter, status);
                     return 0;

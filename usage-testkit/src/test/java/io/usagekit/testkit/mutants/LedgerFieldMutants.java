@@ -26,6 +26,7 @@ import java.util.Optional;
 /** Ledgers that have all fields of events, but lose some on one of the ways. */
 final class LedgerFieldMutants {
 
+    private static final String UPDATES = "saysWhenEventWasLastChanged";
     private static final String FAILURES = "updatesFailureReasonWithStatusAndKeepsItOtherwise";
 
     private LedgerFieldMutants() {}
@@ -43,6 +44,13 @@ final class LedgerFieldMutants {
                         SuccessKeepsReason::new),
                 mutant("a failure reason that stays", FAILURES, ReasonStays::new),
                 mutant("a failure reason in any project", FAILURES, ReasonInAnyProject::new),
+                mutant(
+                        "changes of deliveries without a time",
+                        "saysWhenStatusOfDeliveryWasLastSet",
+                        UndatedStatuses::new),
+                mutant("changes of endpoints without a time", UPDATES, UndatedEndpoints::new),
+                mutant("deletions without a time of their own", UPDATES, UndatedDeletions::new),
+                mutant("a change in another project that counts", UPDATES, ChangesInAnyProject::new),
                 mutant("lists without fields", "returnsFieldsWherePathsOfRecordingAndReadingDiffer", ListsWithout::new),
                 mutant("pages without fields", "returnsFieldsInPagesOfEachFilter", PagesWithout::new),
                 mutant(
@@ -154,6 +162,56 @@ final class LedgerFieldMutants {
         @Override
         public boolean updateDeliveryStatus(String projectId, String deliveryId, String status, String failureReason) {
             return right.updateDeliveryStatus("project-1", deliveryId, status, failureReason);
+        }
+    }
+
+    private static final class UndatedStatuses extends ForwardingEventRepository {
+        UndatedStatuses(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public Optional<Delivery> findDelivery(String projectId, String deliveryId) {
+            return right.findDelivery(projectId, deliveryId)
+                    .map(d -> new Delivery(
+                            d.id(), d.projectId(), d.eventId(), d.endpointId(), d.status(), d.createdAt()));
+        }
+    }
+
+    private static final class UndatedEndpoints extends ForwardingEventRepository {
+        UndatedEndpoints(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public Optional<Event> find(String projectId, String eventId) {
+            return right.find(projectId, eventId)
+                    .map(event -> endpointIds(projectId, eventId).isEmpty() ? event : withoutFields(event));
+        }
+    }
+
+    private static final class UndatedDeletions extends ForwardingEventRepository {
+        UndatedDeletions(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public Optional<Event> find(String projectId, String eventId) {
+            return right.find(projectId, eventId)
+                    .map(event -> event.deletedAt().isEmpty() ? event : withoutFields(event));
+        }
+    }
+
+    private static final class ChangesInAnyProject extends ForwardingEventRepository {
+        ChangesInAnyProject(InMemoryEventRepository right) {
+            super(right);
+        }
+
+        @Override
+        public boolean updateStatus(String projectId, String eventId, String status) {
+            boolean isThere = right.updateStatus(projectId, eventId, status);
+            right.updateStatus("project-1", eventId, status);
+            return isThere;
         }
     }
 

@@ -97,6 +97,7 @@ final class LedgerRecordingMutants {
                 createdAt,
                 event.deletedAt(),
                 event.acknowledgedAt(),
+                event.updatedAt(),
                 event.urlPath(),
                 event.urlQueryParams(),
                 event.metadata());

@@ -17,7 +17,10 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Project;
+import io.usagekit.testkit.ManualClock;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -69,18 +72,24 @@ public abstract class DeliveryRepositoryContract {
             .thenComparing(count -> count.endpointId().orElse(""), BY_CODE_POINTS)
             .thenComparing(count -> count.status().orElse(""), BY_CODE_POINTS);
 
+    private ManualClock clock;
     private EventRepository events;
     private DeliveryRepository deliveries;
 
     /** For subclasses. */
     protected DeliveryRepositoryContract() {}
 
-    /** Returns an empty ledger for one test case. */
-    protected abstract Ledger openLedger();
+    /**
+     * Returns an empty ledger for one test case.
+     *
+     * @param clock the ledger's clock
+     */
+    protected abstract Ledger openLedger(InstantSource clock);
 
     @BeforeEach
     final void open() {
-        Ledger ledger = openLedger();
+        clock = ManualClock.at(NOW);
+        Ledger ledger = openLedger(clock);
         events = ledger.events();
         deliveries = ledger.deliveries();
         for (String project : List.of(P, SIBLING)) {
@@ -324,7 +333,8 @@ public abstract class DeliveryRepositoryContract {
 
     @Test
     final void updatesTheStatusOfThoseThatMeetTheFilterAndOfNoOthers() {
-        List<Delivery> before = recordOddlyOrdered();
+        recordOddlyOrdered().forEach(this::setStatusAgain);
+        List<Delivery> before = allOf(P);
         for (DeliveryFilter.Builder builder : filters()) {
             DeliveryFilter filter = builder.build();
             for (String status : List.of("Scheduled", "Failure", "", Delivery.SUCCESS)) {
@@ -338,12 +348,15 @@ public abstract class DeliveryRepositoryContract {
                 assertEquals(changed, deliveries.updateStatus(P, filter, status), name);
                 assertEquals(expected, allOf(P), name);
                 // Each case begins with the same deliveries.
-                before.forEach(delivery ->
-                        events.updateDeliveryStatus(P, delivery.id(), delivery.status(), delivery.failureReason()));
+                before.forEach(this::setStatusAgain);
             }
         }
         assertEquals(
                 "Failure", events.findDelivery(SIBLING, "sibling").orElseThrow().status());
+    }
+
+    private void setStatusAgain(Delivery delivery) {
+        events.updateDeliveryStatus(P, delivery.id(), delivery.status(), delivery.failureReason());
     }
 
     private List<Delivery> allOf(String projectId) {
@@ -365,7 +378,27 @@ public abstract class DeliveryRepositoryContract {
                 status,
                 delivery.createdAt(),
                 status.equals(Delivery.SUCCESS) ? "" : delivery.failureReason(),
-                delivery.metadata());
+                delivery.metadata(),
+                Optional.of(NOW));
+    }
+
+    @Test
+    final void saysWhenStatusesWereSet() {
+        recorded("failed", "warehouse", "Failure", NOW);
+        recorded("scheduled", "warehouse", "Scheduled", NOW);
+        recorded("elsewhere", "", "Failure", NOW);
+        clock.advance(Duration.ofNanos(1_999));
+        DeliveryFilter filter = DeliveryFilter.builder().endpointId("warehouse").build();
+        assertEquals(1, deliveries.updateStatus(P, filter, "Scheduled"));
+        assertEquals(
+                Map.of(
+                        "failed",
+                        Optional.of(NOW.plusNanos(1_000)),
+                        "scheduled",
+                        Optional.empty(),
+                        "elsewhere",
+                        Optional.empty()),
+                allOf(P).stream().collect(Collectors.toMap(Delivery::id, Delivery::updatedAt)));
     }
 
     @Test

@@ -159,6 +159,7 @@ abstract class EventExportCases extends EventRepositoryFixture {
         assertEquals(
                 List.of(
                         "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:00.123456Z\","
+                                + "\"updated_at\":\"2026-03-17T01:28:00.123456Z\","
                                 + "\"deleted_at\":\"2026-03-17T01:28:00.123456Z\",\"endpoint_ids\":[\"warehouse\"]}",
                         "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:01.123456Z\",\"endpoint_ids\":[\"\\\"\",\"B\",\"b\",\"é\"]}",
                         "\"bytes\":0,\"created_at\":\"2026-03-17T01:28:02.123456Z\",\"endpoint_ids\":[]}"),

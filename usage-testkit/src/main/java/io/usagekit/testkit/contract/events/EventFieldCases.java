@@ -87,6 +87,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                         Instant.parse("2026-03-01T00:00:00.000001Z"),
                         Optional.empty(),
                         Optional.of(Instant.parse("2026-03-01T00:00:00.000002Z")),
+                        Optional.empty(),
                         "/in/é%20日",
                         QUERY,
                         METADATA),
@@ -187,6 +188,38 @@ abstract class EventFieldCases extends EventRepositoryFixture {
     }
 
     @Test
+    final void saysWhenEventWasLastChanged() {
+        for (String id : List.of("status", "endpoints", "deleted", "unchanged")) {
+            recorded(event(id)
+                    .createdAt(id.equals("deleted") ? NOW.plusSeconds(60) : NOW)
+                    .payload(Payload.of("text")));
+        }
+        clock.advance(Duration.ofNanos(1_999));
+        assertTrue(ledger.updateStatus(P, "status", "Done"));
+        assertTrue(ledger.updateEndpoints(P, "endpoints", List.of("endpoint")));
+        ledger.delete(P, EventWindow.since(NOW.plusSeconds(60)));
+        ledger.tokenise(P, EventWindow.ALL);
+        assertFalse(ledger.updateStatus(SIBLING, "unchanged", "Lost"));
+        assertFalse(ledger.updateEndpoints(SIBLING, "unchanged", List.of("lost")));
+
+        Optional<Instant> change = Optional.of(NOW.plusNanos(1_000));
+        assertEquals(change, ledger.find(P, "status").orElseThrow().updatedAt());
+        assertEquals(change, ledger.find(P, "endpoints").orElseThrow().updatedAt());
+        Event deleted = ledger.find(P, "deleted").orElseThrow();
+        assertEquals(change, deleted.updatedAt());
+        assertEquals(change, deleted.deletedAt());
+        assertEquals(Optional.empty(), ledger.find(P, "unchanged").orElseThrow().updatedAt());
+
+        clock.advance(Duration.ofSeconds(1));
+        assertTrue(ledger.updateEndpoints(P, "status", List.of()));
+        Event again = ledger.find(P, "status").orElseThrow();
+        assertEquals(Optional.of(NOW.plusSeconds(1).plusNanos(1_000)), again.updatedAt());
+        PageRequest all = PageRequest.first(10, EventOrder.ASCENDING);
+        assertTrue(ledger.page(P, EventFilter.ALL, all).items().contains(again));
+        assertTrue(ledger.received(MARCH, all).items().contains(again));
+    }
+
+    @Test
     final void exportsFieldsThatAnEventHas() {
         recorded(event("a"));
         recorded(event("b")
@@ -195,6 +228,8 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 .urlPath("/in")
                 .urlQueryParams(QUERY)
                 .metadata(METADATA));
+        clock.advance(Duration.ofSeconds(2));
+        ledger.updateEndpoints(P, "b", List.of("endpoint"));
         ByteArrayOutputStream sink = new ByteArrayOutputStream();
         ledger.export(
                 ExportRequest.builder(P, NOW.plusSeconds(60))
@@ -210,7 +245,8 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                         "{\"id\":\"b\"," + common + "{\"x-a\":\"1\",\"x-b\":[\"2\",\"\"]}"
                                 + ",\"url_path\":\"/in\",\"url_query_params\":\"a=1&a=2&b=%00&c=\\\"\\\\{},'\","
                                 + "\"metadata\":\"{\\\"a\\\": [1, null], \\\"a\\\": \\\"é😀\\\\n\\\"}\\u000a\"" + tail
-                                + ",\"acknowledged_at\":\"2026-03-17T01:28:01.123456Z\"}"),
+                                + ",\"acknowledged_at\":\"2026-03-17T01:28:01.123456Z\","
+                                + "\"updated_at\":\"2026-03-17T01:28:02.123456Z\"}"),
                 sink.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
@@ -228,7 +264,7 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 List.of(
                         new Delivery("d1", P, "e", "endpoint-1", Delivery.SUCCESS, at),
                         new Delivery("d2", P, "e", "", "", NOW),
-                        new Delivery("d3", P, "e", "", "Failure", NOW, "503 \"é😀\"\n", METADATA)),
+                        new Delivery("d3", P, "e", "", "Failure", NOW, "503 \"é😀\"\n", METADATA, Optional.empty())),
                 recorded);
         assertEquals(Optional.of(recorded.get(0)), ledger.findDelivery(P, "d1"));
         assertEquals(Optional.of(recorded.get(1)), ledger.findDelivery(P, "d2"));
@@ -246,21 +282,42 @@ abstract class EventFieldCases extends EventRepositoryFixture {
 
         assertTrue(ledger.updateDeliveryStatus(P, "d", "Retry"));
         assertEquals(
-                Optional.of(new Delivery("d", P, "e", "endpoint", "Retry", NOW, "connection refused", METADATA)),
+                Optional.of(new Delivery(
+                        "d", P, "e", "endpoint", "Retry", NOW, "connection refused", METADATA, Optional.of(NOW))),
                 ledger.findDelivery(P, "d"));
         assertTrue(ledger.updateDeliveryStatus(P, "d", "Failure", "504 Gateway Timeout"));
         assertEquals(
-                Optional.of(new Delivery("d", P, "e", "endpoint", "Failure", NOW, "504 Gateway Timeout", METADATA)),
+                Optional.of(new Delivery(
+                        "d", P, "e", "endpoint", "Failure", NOW, "504 Gateway Timeout", METADATA, Optional.of(NOW))),
                 ledger.findDelivery(P, "d"));
         assertFalse(ledger.updateDeliveryStatus(SIBLING, "d", "Lost", "lost"));
         assertFalse(ledger.updateDeliveryStatus(P, "missing", "Lost", "lost"));
 
         assertTrue(ledger.updateDeliveryStatus(P, "d", Delivery.SUCCESS, ""));
-        Delivery sent = new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA);
+        Delivery sent = new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA, Optional.of(NOW));
         assertEquals(Optional.of(sent), ledger.findDelivery(P, "d"));
         assertEquals(
                 List.of(new SentDelivery(sent, 4)), ledger.sent(MARCH, PAGE).items());
         assertEquals("gone", ledger.findDelivery(P, "other").orElseThrow().failureReason());
+    }
+
+    @Test
+    final void saysWhenStatusOfDeliveryWasLastSet() {
+        recorded(event("e"));
+        delivered("d", "e", "Scheduled");
+        delivered("reason", "e", "Scheduled");
+        delivered("unchanged", "e", "Scheduled");
+        clock.advance(Duration.ofNanos(1_999));
+        assertTrue(ledger.updateDeliveryStatus(P, "d", "Retry"));
+        assertTrue(ledger.updateDeliveryStatus(P, "reason", "Failure", "gone"));
+        assertFalse(ledger.updateDeliveryStatus(SIBLING, "unchanged", "Lost"));
+
+        Optional<Instant> change = Optional.of(NOW.plusNanos(1_000));
+        assertEquals(change, ledger.findDelivery(P, "d").orElseThrow().updatedAt());
+        assertEquals(change, ledger.findDelivery(P, "reason").orElseThrow().updatedAt());
+        assertEquals(
+                Optional.empty(),
+                ledger.findDelivery(P, "unchanged").orElseThrow().updatedAt());
     }
 
     @Test
@@ -270,7 +327,8 @@ abstract class EventFieldCases extends EventRepositoryFixture {
                 new NewDelivery("d", P, "e", "endpoint", "Failure", Optional.of(NOW), "connection refused", METADATA)));
         assertTrue(ledger.updateDeliveryStatus(P, "d", Delivery.SUCCESS));
         assertEquals(
-                Optional.of(new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA)),
+                Optional.of(
+                        new Delivery("d", P, "e", "endpoint", Delivery.SUCCESS, NOW, "", METADATA, Optional.of(NOW))),
                 ledger.findDelivery(P, "d"));
     }
 }
