@@ -105,24 +105,22 @@ begin
         offset 0
     ) i;
     if ids is not null then
-        -- Planned for these times, so that it names their partitions only.
+        -- Planned for these times, so that it names their partitions only. Each event is looked up by its id and time alone: without statistics an
+        -- index by project and time may look as good, which has all events of one time.
         return query execute format(
             $query$
                 select distinct e.project_id, e.idempotency_key
                 from unnest($1, $2, $3, $4) as i (id, created_at, project_id, idempotency_key)
                 cross join lateral (
-                    select e.project_id, e.idempotency_key
+                    select e.project_id, e.idempotency_key, e.is_duplicate, e.deleted_at
                     from %s e
-                    where e.id = i.id
-                        and e.created_at = i.created_at
-                        and e.created_at between $5 and $6
-                        and e.project_id = i.project_id
-                        and e.idempotency_key = i.idempotency_key
-                        and e.idempotency_key <> ''
-                        and not e.is_duplicate
-                        and e.deleted_at is null
+                    where e.id = i.id and e.created_at = i.created_at and e.created_at between $5 and $6
                     offset 0
                 ) e
+                where e.project_id = i.project_id
+                    and e.idempotency_key = i.idempotency_key
+                    and not e.is_duplicate
+                    and e.deleted_at is null
             $query$,
             {events.literal}
         )

@@ -350,10 +350,13 @@ class LedgerPartitionKeysIT {
         }
     }
 
-    /** Two transactions that record a key in two partitions: the second waits, and is a duplicate where the first was committed. */
-    @Test
-    void areTakenInRaces() throws Exception {
-        tables.partitionAndEnter();
+    /** Two transactions that record a key, by itself or in a list: the second waits, and is a duplicate where the first was committed. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void areTakenInRaces(boolean isPartitioned) throws Exception {
+        if (isPartitioned) {
+            tables.partitionAndEnter();
+        }
         tables.race(
                 first -> first.record(event("a", 0, "committed")),
                 true,
@@ -362,6 +365,10 @@ class LedgerPartitionKeysIT {
                 first -> first.record(event("c", 0, "rolled back")),
                 false,
                 () -> assertThat(isDuplicate("d", 40, "rolled back")).isFalse());
+        tables.race(
+                first -> first.recordAll(List.of(event("e", 0, "of a list"), event("f", 0, "of the list"))),
+                true,
+                () -> assertThat(isDuplicate("g", 40, "of a list")).isTrue());
     }
 
     /** Runs a statement in a transaction, and another one that waits for the end of that. */
@@ -392,8 +399,9 @@ class LedgerPartitionKeysIT {
     }
 
     /**
-     * Whatever the statistics say, recording keys into many partitions reads few more blocks than into a plain table: about three times as many, where a
-     * look into all of them reads eight times as many.
+     * Whatever the statistics say, recording keys into many partitions reads twice the blocks of a plain table, since it reads entries as well, and indexes
+     * have a level more by then. A look into all partitions reads eight times as many; looking entered events up by an index of project and time,
+     * which is the same for all of them, three times as many.
      */
     @Tag("thorough")
     @Test
@@ -403,7 +411,7 @@ class LedgerPartitionKeysIT {
         tables.enter();
         Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
         blocksOfAList("before");
-        assertThat(blocksOfAList("partitioned")).isLessThan(5 * plain);
+        assertThat(blocksOfAList("partitioned")).isLessThan(5 * plain / 2);
     }
 
     /** Those that a transaction reads which records a list of which half are duplicates, from the tables and their indexes. */
