@@ -58,7 +58,7 @@ final class EventRecorder {
             return List.of();
         }
         Instant now = clock.instant();
-        if (events.size() == 1 && events.get(0).idempotencyKey().isEmpty()) {
+        if (events.size() == 1) {
             Optional<Event> recorded = recordSingle(events.get(0), now);
             if (recorded.isPresent()) {
                 return List.of(recorded.get());
@@ -126,7 +126,7 @@ final class EventRecorder {
     /** Records events in the order of their ids: of two calls with some of the same ids, one waits for the other, and not each for the other. */
     private List<Event> record(Connection connection, List<NewEvent> events, List<NewEvent> keyed, Instant now)
             throws SQLException {
-        LedgerStatement insert = insert(connection, events.size(), keyed);
+        LedgerStatement insert = insert(connection, keyed);
         Set<NewEvent> repeats = repeats(keyed);
         List<NewEvent> sorted =
                 events.stream().sorted(Comparator.comparing(NewEvent::id)).toList();
@@ -156,31 +156,27 @@ final class EventRecorder {
     }
 
     /** The statement that records events step by step; locks the keys of those that have some. */
-    private LedgerStatement insert(Connection connection, int events, List<NewEvent> keyed) throws SQLException {
+    private LedgerStatement insert(Connection connection, List<NewEvent> keyed) throws SQLException {
         if (keyed.isEmpty()) {
             return LedgerStatement.INSERT_EVENTS;
         }
-        boolean isPartitioned = lockKeys(connection, keyed);
-        if (events == 1) {
-            return isPartitioned
-                    ? LedgerStatement.INSERT_KEYED_EVENT_INTO_PARTITIONS
-                    : LedgerStatement.INSERT_KEYED_EVENT;
-        }
-        return isPartitioned
+        return lockKeys(connection, keyed)
                 ? LedgerStatement.INSERT_KEYED_EVENTS_INTO_PARTITIONS
                 : LedgerStatement.INSERT_KEYED_EVENTS;
     }
 
     /**
-     * Records an event without a key by one statement. Empty, and nothing is recorded, if it takes more: to look for its id in other partitions,
-     * to replace endpoints that an event left behind, or to say that its id is taken.
+     * Records an event by one statement, before which another one locks its key if it has one. Empty, and nothing is recorded, if it takes more: to look
+     * for its id in other partitions, to replace endpoints that an event left behind, or to say that its id is taken.
      */
     private Optional<Event> recordSingle(NewEvent event, Instant now) {
         try {
             return transactions.single(
                     FAILURE,
-                    connection -> bindOne(sql.call(connection, LedgerStatement.INSERT_EVENT), event, now)
-                            .flag("unbilled", duplicates == Duplicates.UNBILLED),
+                    connection -> event.idempotencyKey().isEmpty()
+                            ? insertOne(connection, LedgerStatement.INSERT_EVENT, event, now)
+                            : insertOne(connection, LedgerStatement.INSERT_KEYED_EVENT, event, now)
+                                    .after(lockKey(connection, event)),
                     row -> recorded(event, row));
         } catch (EventLedgerException e) {
             if (isUniqueViolation(e)) {
@@ -188,6 +184,14 @@ final class EventRecorder {
             }
             throw e;
         }
+    }
+
+    /** The lock of an event's key: the snapshot of the next statement has what others have recorded with it. */
+    private SqlCall lockKey(Connection connection, NewEvent event) throws SQLException {
+        transactions.requireSnapshots(Jdbc.Mode.WRITE_LOOK_UPS);
+        return sql.call(connection, LedgerStatement.LOCK_KEY)
+                .text("project_id", event.projectId())
+                .text("idempotency_key", event.idempotencyKey());
     }
 
     /** Locks the keys of events; returns whether the table of events is partitioned. */
@@ -220,13 +224,8 @@ final class EventRecorder {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
         Set<Boolean> haveUncheckedIds = new HashSet<>();
-        SqlCall call = sql.call(connection, insert);
-        if (insert.parameters().containsKey("id")) {
-            bindOne(call, events.get(0), now);
-        } else {
-            bindAll(call, events, now, repeats);
-        }
-        boolean haveOldEndpoints = call.flag("unbilled", duplicates == Duplicates.UNBILLED)
+        boolean haveOldEndpoints = bindAll(sql.call(connection, insert), events, now, repeats)
+                .flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .text("table", sql.quoted("events").get(0))
                 .list(row -> {
                     Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
@@ -243,8 +242,9 @@ final class EventRecorder {
         return haveUncheckedIds.contains(true);
     }
 
-    private static SqlCall bindOne(SqlCall call, NewEvent event, Instant now) {
-        return call.text("id", event.id())
+    private SqlCall insertOne(Connection connection, LedgerStatement insert, NewEvent event, Instant now) {
+        return sql.call(connection, insert)
+                .text("id", event.id())
                 .text("project_id", event.projectId())
                 .text("event_type", event.type())
                 .text("raw", event.payload().raw())
@@ -258,11 +258,12 @@ final class EventRecorder {
                 .text("url_path", event.urlPath())
                 .text("url_query_params", event.urlQueryParams())
                 .text("metadata", event.metadata())
-                .texts("endpoint_ids", event.endpointIds());
+                .texts("endpoint_ids", event.endpointIds())
+                .flag("unbilled", duplicates == Duplicates.UNBILLED);
     }
 
     /** Binds a row for each event, and one for each endpoint of each event. */
-    private static void bindAll(SqlCall call, List<NewEvent> events, Instant now, Set<NewEvent> repeats) {
+    private static SqlCall bindAll(SqlCall call, List<NewEvent> events, Instant now, Set<NewEvent> repeats) {
         List<String> eventIds = new ArrayList<>();
         List<String> endpointIds = new ArrayList<>();
         for (NewEvent event : events) {
@@ -271,7 +272,7 @@ final class EventRecorder {
                 endpointIds.add(endpointId);
             }
         }
-        call.texts("event_ids", eventIds)
+        return call.texts("event_ids", eventIds)
                 .texts("endpoint_ids", endpointIds)
                 .texts("ids", each(events, NewEvent::id))
                 .texts("project_ids", each(events, NewEvent::projectId))

@@ -40,9 +40,10 @@ enum LedgerStatement {
     LOCK_KEYS(
             names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS).with("table", TEXT),
             names().with("locked", TEXT).with("is_partitioned", FLAG)),
+    LOCK_KEY(
+            names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("locked", FLAG)),
     INSERT_EVENT(newEvent(), recordedEvent()),
-    INSERT_KEYED_EVENT(newEvent().with("table", TEXT), recordedEvents()),
-    INSERT_KEYED_EVENT_INTO_PARTITIONS(newEvent().with("table", TEXT), recordedEvents()),
+    INSERT_KEYED_EVENT(newEvent(), recordedEvent()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS(newEvents(), recordedEvents()),
     INSERT_KEYED_EVENTS_INTO_PARTITIONS(newEvents(), recordedEvents()),

@@ -133,12 +133,20 @@ public final class SqlCall {
 
     /** Puts the statement into a frame, with the texts that the frame takes: all of it is sent in one round trip. */
     public SqlCall in(SqlTemplate.Frame frame, Map<String, String> texts) {
-        List<String> parameters = frame.before().parameters();
-        @Nullable Object[] all = new @Nullable Object[parameters.size() + values.length];
-        Arrays.setAll(all, i -> i < parameters.size() ? texts.get(parameters.get(i)) : values[i - parameters.size()]);
+        return in(frame, frame.before().parameters().stream().map(texts::get).toArray());
+    }
+
+    /** Puts the statement after another one, whose values are bound and whose result isn't read: both are sent in one round trip. */
+    public SqlCall after(SqlCall first) {
+        return in(new SqlTemplate.Frame(first.template, 1, ""), first.values);
+    }
+
+    private SqlCall in(SqlTemplate.Frame frame, @Nullable Object[] before) {
+        @Nullable Object[] all = Arrays.copyOf(before, before.length + values.length);
+        System.arraycopy(values, 0, all, before.length, values.length);
         template = template.in(frame);
         values = all;
-        resultsBefore = frame.results();
+        resultsBefore += frame.results();
         return this;
     }
 

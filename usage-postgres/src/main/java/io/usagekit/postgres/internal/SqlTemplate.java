@@ -27,7 +27,7 @@ public final class SqlTemplate {
      * What is sent together with a statement, in one round trip.
      *
      * @param before statements that have as many results as {@code results}
-     * @param after a statement without parameters
+     * @param after a statement without parameters; empty: none
      */
     public record Frame(SqlTemplate before, int results, String after) {}
 
@@ -101,7 +101,8 @@ public final class SqlTemplate {
         if (known == null) {
             List<String> all = new ArrayList<>(frame.before().parameters);
             all.addAll(parameters);
-            known = new SqlTemplate(frame.before().sql + ";\n" + sql + ";\n" + frame.after(), List.copyOf(all));
+            String after = frame.after().isEmpty() ? "" : ";\n" + frame.after();
+            known = new SqlTemplate(frame.before().sql + ";\n" + sql + after, List.copyOf(all));
             framed.put(frame, known);
         }
         return known;

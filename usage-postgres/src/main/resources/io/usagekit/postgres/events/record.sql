@@ -56,6 +56,21 @@ from (
     order by is_stripe, key
 ) l
 
+-- name: lock-key
+-- The same for one key. Its column has a length that the driver knows, and so it sends the next statement together with this one.
+--
+-- Parameters: :project_id, :idempotency_key.
+-- Returns one row: locked, true.
+select
+    case
+        when pg_advisory_xact_lock_shared(
+            hashtextextended('usagekit key projects', 0) # (hashtext(:project_id::text) & 127)::bigint
+        ) is not null
+            then pg_advisory_xact_lock(
+                hashtextextended('usagekit keys ' || :project_id::text, 0) # (hashtext(:idempotency_key::text) & 63)::bigint
+            ) is not null
+    end as locked
+
 -- fragment: given-events
 -- The events of a call.
 --
@@ -97,7 +112,8 @@ unnest(
 )
 
 -- fragment: given-event
--- The event of a call.
+-- The event of a call, unless another partition may have an id of these that no trigger has entered. Whether the table is partitioned is asked when
+-- the statement has its locks: another table may have got the name while it waited for them.
 --
 -- Parameters: :id, :project_id, :event_type, :raw, :source_id, :idempotency_key, :status, :headers (jsonb as text), :acknowledged_at (timestamptz as
 -- text; empty: not known), :url_path, :url_query_params and :metadata of text, :data of bytea, :created_at of timestamptz.
@@ -110,7 +126,6 @@ unnest(
         :data::bytea as data,
         :source_id::text as source_id,
         :idempotency_key::text as idempotency_key,
-        false as repeats,
         :status::text as status,
         :headers::text as headers,
         :created_at::timestamptz as created_at,
@@ -118,7 +133,12 @@ unnest(
         :url_path::text as url_path,
         :url_query_params::text as url_query_params,
         :metadata::text as metadata
+    where {is-plain} or (select {are_ids_entered}())
 ) g
+
+-- fragment: is-plain
+-- Whether the table of events isn't partitioned.
+pg_partition_root((select to_regclass({events.literal}))) is null
 
 -- fragment: known-key
 -- Whether a live event of the project of g has its key, or one had it whose id is retained: is_recorded is true, or null if none has. Each key is
@@ -144,23 +164,8 @@ left join lateral (
     limit 1
 ) known on true
 
--- fragment: entered-key
--- The same for one event, by a function that asks what is entered of events in partitions, unless something is missing there.
---
--- Parameters: :project_id, :idempotency_key.
-left join (
-    select true as is_recorded
-    from {live_keys}(array[:project_id::text], array[:idempotency_key::text]) k
-    union
-    select true
-    from {retained_ids} r
-    where r.project_id = :project_id::text
-        and r.key_digest = sha256(convert_to(:idempotency_key::text, 'UTF8'))
-        and r.retained_until > now()
-) known on true
-
 -- fragment: entered-keys
--- The same for the events of a list.
+-- The same by a function that asks what is entered of events in partitions, unless something is missing there.
 --
 -- Parameters: :project_ids and :idempotency_keys, text[] of equal length.
 left join (
@@ -239,18 +244,28 @@ endpoints as (
     returning event_id
 )
 
--- fragment: insert-endpoints-of-one
--- The same for one event.
+-- fragment: insert-one-judged
+-- Records the event of the query "judged", and its endpoints. Fails with a unique violation also where endpoints of the event are there already,
+-- those of an event that a host's SQL dropped with its partition; and where a host's trigger has changed the event's id, with a text that is no
+-- boolean and says so. Its columns have lengths that the driver knows, and so it sends it together with other statements.
 --
--- Parameter: :endpoint_ids, text[].
+-- Parameters: :id and those of insert-judged; :endpoint_ids, text[].
+-- Returns a row, or none if nothing is recorded: is_duplicate, payload_bytes, created_at, deleted_at as in return-recorded.
+{insert-judged}
+
 endpoints as (
     insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
     select r.id, n.endpoint_id, r.project_id, r.created_at
     from recorded r, unnest(:endpoint_ids::text[]) as n (endpoint_id)
     order by n.endpoint_id collate "C"
-    on conflict do nothing
-    returning event_id
 )
+
+select
+    case when id = :id::text then is_duplicate else ('a trigger has changed the event''s id to ' || id)::boolean end as is_duplicate,
+    payload_bytes,
+    created_at,
+    deleted_at
+from recorded
 
 -- fragment: return-recorded
 -- What was recorded.
@@ -270,67 +285,46 @@ select
 from recorded
 
 -- name: insert-event
--- Records an event without an idempotency key, unless another partition may have an id of these that no trigger has entered. Whether the table is
--- partitioned is asked when the statement has its locks: another table may have got the name while it waited for them. Fails with a unique violation also where endpoints of the event are there already,
--- those of an event that a host's SQL dropped with its partition; and where a host's trigger has changed the event's id, with a text that is no
--- boolean and says so. Its columns have lengths that the driver knows, and so it sends it together with other statements.
+-- Records an event without an idempotency key.
 --
--- Parameters: those of given-event, :id among them, and insert-judged; :endpoint_ids, text[].
--- Returns a row, or none if nothing is recorded: is_duplicate, payload_bytes, created_at, deleted_at as in return-recorded.
+-- Parameters: those of given-event and insert-one-judged. Result: that of insert-one-judged.
 with judged as (
     select g.*, false as is_duplicate
     from {given-event}
-    where pg_partition_root((select to_regclass({events.literal}))) is null or (select {are_ids_entered}())
 ),
 
-{insert-judged}
-
-endpoints as (
-    insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
-    select r.id, n.endpoint_id, r.project_id, r.created_at
-    from recorded r, unnest(:endpoint_ids::text[]) as n (endpoint_id)
-    order by n.endpoint_id collate "C"
-)
-
-select
-    case when id = :id::text then is_duplicate else ('a trigger has changed the event''s id to ' || id)::boolean end as is_duplicate,
-    payload_bytes,
-    created_at,
-    deleted_at
-from recorded
+{insert-one-judged}
 
 -- name: insert-keyed-event
--- Records an event with an idempotency key. It is a duplicate if a live event of its project has its key. An earlier statement locked the
--- key, so that the snapshot of this one has all events that were recorded with it.
+-- Records an event with an idempotency key. It is a duplicate if a live event of its project has its key, or one had it whose id is retained. An
+-- earlier statement locked the key, so that the snapshot of this one has all events that were recorded with it. Of a partitioned table a function asks
+-- what is entered: a plan of this statement names no partition.
 --
--- Parameters: those of given-event, insert-judged, insert-endpoints-of-one and return-recorded. Result: that of return-recorded.
+-- Parameters: those of given-event and insert-one-judged. Result: that of insert-one-judged.
 with judged as (
-    select g.*, known.is_recorded is not null as is_duplicate
+    select
+        g.*,
+        exists (
+            select
+            from only {events} e
+            where e.project_id = g.project_id
+                and e.idempotency_key = g.idempotency_key
+                and e.idempotency_key <> ''
+                and not e.is_duplicate
+                and e.deleted_at is null
+        )
+        or (not {is-plain} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
+        or exists (
+            select
+            from {retained_ids} r
+            where r.project_id = g.project_id
+                and r.key_digest = sha256(convert_to(g.idempotency_key, 'UTF8'))
+                and r.retained_until > now()
+        ) as is_duplicate
     from {given-event}
-    {known-key}
 ),
 
-{insert-judged}
-
-{insert-endpoints-of-one}
-
-{return-recorded}
-
--- name: insert-keyed-event-into-partitions
--- The same where the table is partitioned. Right also where it isn't any more.
---
--- Parameters and result: those of insert-keyed-event.
-with judged as (
-    select g.*, known.is_recorded is not null as is_duplicate
-    from {given-event}
-    {entered-key}
-),
-
-{insert-judged}
-
-{insert-endpoints-of-one}
-
-{return-recorded}
+{insert-one-judged}
 
 -- name: insert-events
 -- Records events without idempotency keys.
