@@ -18,6 +18,7 @@ import java.io.StringReader;
 import java.lang.management.ManagementFactory;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -36,12 +37,16 @@ import org.postgresql.copy.CopyManager;
 
 /**
  * Processor time of the server and of the client, and garbage, for each event that is recorded, beside what a host would write itself into
- * the same tables. All ways use one connection, and take turns; a ratio is taken within a round.
+ * the same tables. All ways use one connection, and take turns; a ratio is taken within a round. Events with keys that are recorded one by one are
+ * compared with statements that look the key up as well.
  */
 final class RecordingBenchmark {
 
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final int WARM_UP = 5;
+
+    /** The place of the keyed insertion among the ways to record one by one. */
+    private static final int KEYED_INSERT = 2;
 
     /** Fewer than {@code PostgresPartitions} creates at once, by those that it creates ahead. */
     static final int MAX_PARTITIONS = 395;
@@ -75,7 +80,13 @@ final class RecordingBenchmark {
         void record(List<NewEvent> events) throws Exception;
     }
 
-    private record Way(String name, boolean isKeyed, Recording recording) {}
+    /** A way to record. Its costs are compared with those of the way at a place of the list, {@code baseline}. */
+    private record Way(String name, boolean isKeyed, int baseline, Recording recording) {
+
+        Way(String name, boolean isKeyed, Recording recording) {
+            this(name, isKeyed, 0, recording);
+        }
+    }
 
     /** Of one event: microseconds of the server and of the client, and octets that the client allocates. */
     private record Cost(double server, double client, double octets) {}
@@ -92,14 +103,16 @@ final class RecordingBenchmark {
             List<Way> singly = new ArrayList<>(List.of(
                     new Way("INSERT, a statement each", false, events -> insertSingly(pool, events)),
                     new Way("record", false, events -> ledger.record(events.get(0))),
-                    new Way("record, keyed", true, events -> ledger.record(events.get(0)))));
+                    new Way("INSERT, keyed, a statement each", true, events -> insertSingly(pool, events)),
+                    new Way("record, keyed", true, KEYED_INSERT, events -> ledger.record(events.get(0)))));
             List<Way> deliveries = new ArrayList<>(
                     List.of(new Way("recordDeliveries", false, events -> ledger.recordDeliveries(deliveries(events)))));
             if (partitions > 0) {
                 EventRepository partitioned = partitionedLedger(database, pool);
                 String suffix = ", " + partitions + " partitions";
                 singly.add(new Way("record" + suffix, false, events -> partitioned.record(events.get(0))));
-                singly.add(new Way("record, keyed" + suffix, true, events -> partitioned.record(events.get(0))));
+                singly.add(new Way(
+                        "record, keyed" + suffix, true, KEYED_INSERT, events -> partitioned.record(events.get(0))));
                 deliveries.add(new Way(
                         "recordDeliveries" + suffix,
                         false,
@@ -169,7 +182,7 @@ final class RecordingBenchmark {
         return ledger;
     }
 
-    /** Compares ways with the first one, which record lists of a size, so many times in a slice. */
+    /** Compares ways to record lists of a size, so many times in a slice. */
     private void compare(HikariDataSource pool, String title, int size, int times, List<Way> ways) throws Exception {
         List<List<Cost>> costs =
                 ways.stream().<List<Cost>>map(way -> new ArrayList<>()).toList();
@@ -190,13 +203,14 @@ final class RecordingBenchmark {
                 "us of the client",
                 "octets of the client");
         for (int way = 0; way < ways.size(); way++) {
+            List<Cost> baseline = costs.get(ways.get(way).baseline());
             out.printf(
                     Locale.ROOT,
                     "%-34s %s %s %s%n",
                     ways.get(way).name(),
-                    cell(costs.get(way), costs.get(0), Cost::server),
-                    cell(costs.get(way), costs.get(0), Cost::client),
-                    cell(costs.get(way), costs.get(0), Cost::octets));
+                    cell(costs.get(way), baseline, Cost::server),
+                    cell(costs.get(way), baseline, Cost::client),
+                    cell(costs.get(way), baseline, Cost::octets));
         }
         out.println();
         out.flush();
@@ -253,7 +267,7 @@ final class RecordingBenchmark {
                 .build();
     }
 
-    /** A transaction of three statements, as a host would without the ledger. */
+    /** A transaction of three statements, as a host would without the ledger; for an event with a key of five, two of which lock and look up the key. */
     private static void insertSingly(DataSource pool, List<NewEvent> events) throws SQLException {
         insert(pool, events, 1);
     }
@@ -266,9 +280,12 @@ final class RecordingBenchmark {
     private static void insert(DataSource pool, List<NewEvent> events, int endpointsAtOnce) throws SQLException {
         try (Connection connection = pool.getConnection()) {
             connection.setAutoCommit(false);
+            boolean isKeyed = !events.get(0).idempotencyKey().isEmpty();
+            boolean isDuplicate = isKeyed && isRecorded(connection, events.get(0));
+            String row = "(?, ?, ?, ?, ?, ?" + (isKeyed ? ", ?, ?)" : ")");
             try (PreparedStatement insert = connection.prepareStatement("insert into usagekit.events (id, project_id,"
-                    + " event_type, status, raw, created_at) values (?, ?, ?, ?, ?, ?)"
-                    + ", (?, ?, ?, ?, ?, ?)".repeat(events.size() - 1))) {
+                    + " event_type, status, raw, created_at" + (isKeyed ? ", idempotency_key, is_duplicate)" : ")")
+                    + " values " + row + (", " + row).repeat(events.size() - 1))) {
                 int at = 1;
                 for (NewEvent event : events) {
                     insert.setString(at++, event.id());
@@ -277,6 +294,10 @@ final class RecordingBenchmark {
                     insert.setString(at++, event.status());
                     insert.setString(at++, event.payload().raw());
                     insert.setObject(at++, createdAt(event));
+                    if (isKeyed) {
+                        insert.setString(at++, event.idempotencyKey());
+                        insert.setBoolean(at++, isDuplicate);
+                    }
                 }
                 insert.executeUpdate();
             }
@@ -299,6 +320,25 @@ final class RecordingBenchmark {
             }
             connection.commit();
             connection.setAutoCommit(true);
+        }
+    }
+
+    /** Locks an event's key, and returns whether a live event has it. */
+    private static boolean isRecorded(Connection connection, NewEvent event) throws SQLException {
+        try (PreparedStatement lock =
+                connection.prepareStatement("select pg_advisory_xact_lock(hashtextextended(?, 0))")) {
+            lock.setString(1, event.projectId() + " " + event.idempotencyKey());
+            lock.execute();
+        }
+        try (PreparedStatement look = connection.prepareStatement("select exists (select from usagekit.events"
+                + " where project_id = ? and idempotency_key = ? and idempotency_key <> '' and not is_duplicate"
+                + " and deleted_at is null)")) {
+            look.setString(1, event.projectId());
+            look.setString(2, event.idempotencyKey());
+            try (ResultSet row = look.executeQuery()) {
+                row.next();
+                return row.getBoolean(1);
+            }
         }
     }
 
