@@ -409,6 +409,7 @@ class PrivilegesIT {
                 ledger.updateStatus(id, id, "Success");
                 ledger.updateDeliveryStatus(id, id, "Failed");
                 ledger.findWithSource(id, id);
+                ledger.findDelivery(id, "none");
                 ledger.tokenise(id, EventWindow.ALL);
                 EventFilter filter = EventFilter.builder()
                         .text("word")

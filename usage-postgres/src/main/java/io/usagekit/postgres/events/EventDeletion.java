@@ -67,6 +67,8 @@ final class EventDeletion {
         return sql.call(connection, LedgerStatement.DELETE_UNDELIVERED_EVENTS)
                 .text("project_id", projectId)
                 .texts("ids", locked.stream().map(Scan.Position::id).toList())
+                .instant("first", locked.get(0).createdAt())
+                .instant("last", locked.get(locked.size() - 1).createdAt())
                 .first(row -> row.number("events"))
                 .orElseThrow();
     }

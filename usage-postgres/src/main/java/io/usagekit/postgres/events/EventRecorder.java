@@ -43,6 +43,7 @@ final class EventRecorder {
     private final InstantSource clock;
     private final UniqueIds eventIds;
     private final UniqueIds deliveryIds;
+    private final LookUps events;
 
     EventRecorder(LedgerTransactions transactions, LedgerSql sql, Duplicates duplicates, InstantSource clock) {
         this.transactions = transactions;
@@ -51,6 +52,7 @@ final class EventRecorder {
         this.clock = clock;
         eventIds = new UniqueIds(transactions, sql, IdTable.EVENTS);
         deliveryIds = new UniqueIds(transactions, sql, IdTable.DELIVERIES);
+        events = new LookUps(sql, IdTable.EVENTS);
     }
 
     List<Event> recordEvents(List<NewEvent> events) {
@@ -224,19 +226,27 @@ final class EventRecorder {
         Map<String, NewEvent> byId = new HashMap<>();
         events.forEach(event -> byId.put(event.id(), event));
         Set<Boolean> haveUncheckedIds = new HashSet<>();
+        Map<String, String> projectIds = new HashMap<>(); // a host's trigger may have changed them
         boolean haveOldEndpoints = bindAll(sql.call(connection, insert), events, now, repeats)
                 .flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .text("table", sql.quoted("events").get(0))
                 .list(row -> {
                     Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
                     recorded.put(event.id(), event);
+                    projectIds.put(event.id(), row.text("project_id"));
                     haveUncheckedIds.add(row.flag("has_unchecked_id"));
                     return row.flag("has_old_endpoints");
                 })
                 .contains(true);
         if (haveOldEndpoints) {
             for (NewEvent event : events) {
-                replaceEndpoints(connection, event.id(), event.endpointIds());
+                String id = event.id();
+                replaceEndpoints(
+                        connection,
+                        Objects.requireNonNull(projectIds.get(id)),
+                        id,
+                        Objects.requireNonNull(recorded.get(id)).createdAt(),
+                        event.endpointIds());
             }
         }
         return haveUncheckedIds.contains(true);
@@ -305,27 +315,33 @@ final class EventRecorder {
     }
 
     boolean replaceEndpoints(String projectId, String eventId, Collection<String> endpointIds) {
-        return transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the event's endpoints can't be replaced", connection -> {
-            Optional<String> event = sql.call(connection, LedgerStatement.TOUCH_EVENT)
-                    .text("project_id", projectId)
-                    .text("id", eventId)
-                    .instant("now", clock.instant())
-                    .first(row -> row.text("id"));
-            if (event.isEmpty()) {
+        return transactions.run(Jdbc.Mode.WRITE, "the event's endpoints can't be replaced", connection -> {
+            List<Instant> createdAt = events.find(
+                    connection,
+                    LedgerStatement.TOUCH_EVENT,
+                    List.of(eventId),
+                    call -> call.text("project_id", projectId)
+                            .text("id", eventId)
+                            .instant("now", clock.instant()),
+                    row -> row.instant("created_at"));
+            if (createdAt.isEmpty()) {
                 return false;
             }
-            replaceEndpoints(connection, eventId, endpointIds);
+            replaceEndpoints(connection, projectId, eventId, createdAt.get(0), endpointIds);
             return true;
         });
     }
 
-    private void replaceEndpoints(Connection connection, String eventId, Collection<String> endpointIds)
+    private void replaceEndpoints(
+            Connection connection, String projectId, String eventId, Instant createdAt, Collection<String> endpointIds)
             throws SQLException {
         sql.call(connection, LedgerStatement.DELETE_ENDPOINTS)
                 .text("event_id", eventId)
                 .update();
         sql.call(connection, LedgerStatement.INSERT_ENDPOINTS)
                 .text("event_id", eventId)
+                .text("project_id", projectId)
+                .instant("created_at", createdAt)
                 .texts("endpoint_ids", endpointIds)
                 .update();
     }

@@ -147,7 +147,8 @@ final class LedgerSql {
         return KeysetScan.bindTo(filter.narrowedTo(scan).bindTo(call), scan);
     }
 
-    private SqlCall call(
+    /** A call of a statement with these fragments, and with the parameters that it has with them. */
+    SqlCall call(
             Connection connection,
             LedgerStatement statement,
             Map<String, String> fragments,

@@ -40,8 +40,7 @@ enum LedgerStatement {
     LOCK_KEYS(
             names().with("project_ids", TEXTS).with("idempotency_keys", TEXTS).with("table", TEXT),
             names().with("locked", TEXT).with("is_partitioned", FLAG)),
-    LOCK_KEY(
-            names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("locked", FLAG)),
+    LOCK_KEY(names().with("project_id", TEXT).with("idempotency_key", TEXT), names().with("locked", FLAG)),
     INSERT_EVENT(newEvent(), recordedEvent()),
     INSERT_KEYED_EVENT(newEvent(), recordedEvent()),
     INSERT_EVENTS(newEvents(), recordedEvents()),
@@ -50,7 +49,12 @@ enum LedgerStatement {
     FIND_RECORDED_IDS(
             names().with("ids", TEXTS).with("table", TEXT),
             names().with("id", TEXT).with("project_id", TEXT)),
-    INSERT_ENDPOINTS(names().with("event_id", TEXT).with("endpoint_ids", TEXTS), names()),
+    INSERT_ENDPOINTS(
+            names().with("event_id", TEXT)
+                    .with("project_id", TEXT)
+                    .with("created_at", INSTANT)
+                    .with("endpoint_ids", TEXTS),
+            names()),
     INSERT_DELIVERIES(
             names().with("ids", TEXTS)
                     .with("project_ids", TEXTS)
@@ -65,6 +69,8 @@ enum LedgerStatement {
     LOCK_IDS(names().with("ids", TEXTS).with("table", TEXT), names().with("locked", TEXT)),
     FIND_SHARED_ID(names().with("ids", TEXTS), names().with("id", TEXT)),
     ENTER_IDS(names(), names().with("entered", TEXT)),
+    FIND_TIMES_OF_IDS(names().with("ids", TEXTS), timesOfEntries()),
+    FIND_TIMES_OF_KEY(names().with("project_id", TEXT).with("idempotency_key", TEXT), timesOfEntries()),
     FIND_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), event()),
     FIND_EVENT_WITH_SOURCE(
             names().with("project_id", TEXT).with("id", TEXT),
@@ -111,7 +117,9 @@ enum LedgerStatement {
                     .with("status", TEXT)
                     .with("now", INSTANT),
             names()),
-    TOUCH_EVENT(names().with("project_id", TEXT).with("id", TEXT).with("now", INSTANT), names().with("id", TEXT)),
+    TOUCH_EVENT(
+            names().with("project_id", TEXT).with("id", TEXT).with("now", INSTANT),
+            names().with("created_at", INSTANT)),
     DELETE_ENDPOINTS(names().with("event_id", TEXT), names()),
     UPDATE_STATUS(newStatus(), names()),
     UPDATE_DELIVERY_STATUS(newStatus().with("failure_reason", TEXTS), names()),
@@ -156,7 +164,12 @@ enum LedgerStatement {
     LOCK_UNDELIVERED_EVENTS(
             names().with("project_id", TEXT).with("limit", NUMBER),
             names().with("id", TEXT).with("created_at", INSTANT)),
-    DELETE_UNDELIVERED_EVENTS(names().with("project_id", TEXT).with("ids", TEXTS), names().with("events", NUMBER)),
+    DELETE_UNDELIVERED_EVENTS(
+            names().with("project_id", TEXT)
+                    .with("ids", TEXTS)
+                    .with("first", INSTANT)
+                    .with("last", INSTANT),
+            names().with("events", NUMBER)),
     HAS_TRIGGER(names().with("table", TEXT).with("name", TEXT).with("patterns", TEXTS), names().with("answer", FLAG)),
     ARE_FUNCTIONS_CURRENT(names(), names().with("answer", FLAG)),
     ARE_ENDPOINTS_FILLED(names(), names().with("answer", FLAG)),
@@ -261,12 +274,21 @@ enum LedgerStatement {
 
     private static Names recordedEvents() {
         return names().with("id", TEXT)
+                .with("project_id", TEXT)
                 .with("is_duplicate", FLAG)
                 .with("payload_bytes", NUMBER)
                 .with("created_at", INSTANT)
                 .with("deleted_at", INSTANT)
                 .with("has_unchecked_id", FLAG)
                 .with("has_old_endpoints", FLAG);
+    }
+
+    private static Names timesOfEntries() {
+        return names().with("is_partitioned", FLAG)
+                .with("are_entered", FLAG)
+                .with("entries", NUMBER)
+                .with("first", INSTANT)
+                .with("last", INSTANT);
     }
 
     private static Names event() {

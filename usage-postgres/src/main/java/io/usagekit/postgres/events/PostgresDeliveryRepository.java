@@ -36,12 +36,14 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
 
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
+    private final LookUps deliveries;
     private final EventPager pager;
     private final InstantSource clock;
 
     PostgresDeliveryRepository(LedgerTransactions transactions, LedgerSql sql, EventPager pager, InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
+        deliveries = new LookUps(sql, IdTable.DELIVERIES);
         this.pager = pager;
         this.clock = clock;
     }
@@ -55,10 +57,12 @@ final class PostgresDeliveryRepository implements DeliveryRepository {
                 .run(
                         Jdbc.Mode.READ_ONLY,
                         UNREADABLE,
-                        connection -> sql.call(connection, LedgerStatement.FIND_DELIVERIES)
-                                .text("project_id", projectId)
-                                .texts("ids", ids)
-                                .list(EventRows::delivery))
+                        connection -> deliveries.find(
+                                connection,
+                                LedgerStatement.FIND_DELIVERIES,
+                                ids,
+                                call -> call.text("project_id", projectId).texts("ids", ids),
+                                EventRows::delivery))
                 .forEach(delivery -> found.put(delivery.id(), delivery));
         return ids.stream().map(found::get).filter(Objects::nonNull).toList();
     }

@@ -39,6 +39,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /** The repository of events in the library's own tables. */
 final class PostgresEventRepository implements EventRepository {
@@ -47,6 +48,8 @@ final class PostgresEventRepository implements EventRepository {
 
     private final LedgerTransactions transactions;
     private final LedgerSql sql;
+    private final LookUps events;
+    private final LookUps deliveries;
     private final EventPager pager;
     private final EventRecorder recorder;
     private final SearchIndex searchIndex;
@@ -62,6 +65,8 @@ final class PostgresEventRepository implements EventRepository {
             InstantSource clock) {
         this.transactions = transactions;
         this.sql = sql;
+        events = new LookUps(sql, IdTable.EVENTS);
+        deliveries = new LookUps(sql, IdTable.DELIVERIES);
         this.pager = pager;
         recorder = new EventRecorder(transactions, sql, duplicates, clock);
         searchIndex = new SearchIndex(transactions, sql);
@@ -135,10 +140,12 @@ final class PostgresEventRepository implements EventRepository {
         Bounds.id("projectId", projectId);
         Set<String> ids = Bounds.ids("eventIds", eventIds);
         Map<String, Event> found = new HashMap<>();
-        read(connection -> sql.call(connection, LedgerStatement.FIND_EVENTS)
-                        .text("project_id", projectId)
-                        .texts("ids", ids)
-                        .list(EventRows::event))
+        read(connection -> events.find(
+                        connection,
+                        LedgerStatement.FIND_EVENTS,
+                        ids,
+                        call -> call.text("project_id", projectId).texts("ids", ids),
+                        EventRows::event))
                 .forEach(event -> found.put(event.id(), event));
         return ids.stream().map(found::get).filter(Objects::nonNull).toList();
     }
@@ -147,10 +154,14 @@ final class PostgresEventRepository implements EventRepository {
     public Optional<SourcedEvent> findWithSource(String projectId, String eventId) {
         Bounds.id("projectId", projectId);
         Bounds.id("eventId", eventId);
-        return read(connection -> sql.call(connection, LedgerStatement.FIND_EVENT_WITH_SOURCE)
-                .text("project_id", projectId)
-                .text("id", eventId)
-                .first(PostgresEventRepository::sourced));
+        return read(connection -> events.find(
+                        connection,
+                        LedgerStatement.FIND_EVENT_WITH_SOURCE,
+                        List.of(eventId),
+                        call -> call.text("project_id", projectId).text("id", eventId),
+                        PostgresEventRepository::sourced))
+                .stream()
+                .findFirst();
     }
 
     private static SourcedEvent sourced(SqlRow row) throws SQLException {
@@ -168,10 +179,7 @@ final class PostgresEventRepository implements EventRepository {
     public Optional<Event> findFirst(String projectId, String idempotencyKey) {
         Bounds.id("projectId", projectId);
         Bounds.id("idempotencyKey", idempotencyKey);
-        return read(connection -> sql.call(connection, LedgerStatement.FIND_FIRST_EVENT)
-                .text("project_id", projectId)
-                .text("idempotency_key", idempotencyKey)
-                .first(EventRows::event));
+        return read(connection -> events.findFirst(connection, projectId, idempotencyKey, EventRows::event));
     }
 
     @Override
@@ -189,20 +197,29 @@ final class PostgresEventRepository implements EventRepository {
     public List<String> endpointIds(String projectId, String eventId) {
         Bounds.id("projectId", projectId);
         Bounds.id("eventId", eventId);
-        return read(connection -> sql.call(connection, LedgerStatement.FIND_ENDPOINT_IDS)
-                .text("project_id", projectId)
-                .text("id", eventId)
-                .list(row -> row.text("endpoint_id")));
+        return read(connection -> events.find(
+                        connection,
+                        LedgerStatement.FIND_ENDPOINT_IDS,
+                        List.of(eventId),
+                        call -> call.text("project_id", projectId).text("id", eventId),
+                        row -> row.optionalText("endpoint_id")))
+                .stream()
+                .flatMap(Optional::stream)
+                .toList();
     }
 
     @Override
     public Optional<Delivery> findDelivery(String projectId, String deliveryId) {
         Bounds.id("projectId", projectId);
         Bounds.id("deliveryId", deliveryId);
-        return read(connection -> sql.call(connection, LedgerStatement.FIND_DELIVERY)
-                .text("project_id", projectId)
-                .text("id", deliveryId)
-                .first(EventRows::delivery));
+        return read(connection -> deliveries.find(
+                        connection,
+                        LedgerStatement.FIND_DELIVERY,
+                        List.of(deliveryId),
+                        call -> call.text("project_id", projectId).text("id", deliveryId),
+                        EventRows::delivery))
+                .stream()
+                .findFirst();
     }
 
     @Override
@@ -217,9 +234,12 @@ final class PostgresEventRepository implements EventRepository {
         Bounds.id("projectId", projectId);
         Bounds.id("eventId", eventId);
         Bounds.word("status", status);
-        return update(
+        return updateRow(
+                events,
                 "the event's status can't be updated",
-                connection -> newStatus(connection, LedgerStatement.UPDATE_STATUS, projectId, eventId, status));
+                LedgerStatement.UPDATE_STATUS,
+                eventId,
+                call -> newStatus(call, projectId, eventId, status));
     }
 
     @Override
@@ -238,18 +258,16 @@ final class PostgresEventRepository implements EventRepository {
         Bounds.id("projectId", projectId);
         Bounds.id("deliveryId", deliveryId);
         Bounds.word("status", status);
-        return update(
+        return updateRow(
+                deliveries,
                 "the delivery's status can't be updated",
-                connection -> newStatus(
-                                connection, LedgerStatement.UPDATE_DELIVERY_STATUS, projectId, deliveryId, status)
-                        .texts("failure_reason", failureReason));
+                LedgerStatement.UPDATE_DELIVERY_STATUS,
+                deliveryId,
+                call -> newStatus(call, projectId, deliveryId, status).texts("failure_reason", failureReason));
     }
 
-    private SqlCall newStatus(
-            Connection connection, LedgerStatement statement, String projectId, String id, String status)
-            throws SQLException {
-        return sql.call(connection, statement)
-                .text("project_id", projectId)
+    private SqlCall newStatus(SqlCall call, String projectId, String id, String status) {
+        return call.text("project_id", projectId)
                 .text("id", id)
                 .text("status", status)
                 .instant("now", clock.instant());
@@ -379,6 +397,12 @@ final class PostgresEventRepository implements EventRepository {
 
     private <T> T read(Jdbc.Work<T> work) {
         return transactions.run(Jdbc.Mode.READ_ONLY, UNREADABLE, work);
+    }
+
+    /** Runs a statement that changes the row with an id; returns whether there is one. */
+    private boolean updateRow(
+            LookUps rows, String what, LedgerStatement statement, String id, UnaryOperator<SqlCall> bound) {
+        return transactions.run(Jdbc.Mode.WRITE, what, connection -> rows.update(connection, statement, id, bound));
     }
 
     private interface Change {

@@ -34,6 +34,7 @@ changed as (
     where deleted_at is null
         and project_id = :project_id
         and id = any (array(select b.id from batch b))
+        and created_at between (select min(b.created_at) from batch b) and (select max(b.created_at) from batch b)
     returning id
 )
 
@@ -66,12 +67,13 @@ order by l.created_at {direction}, l.id collate "C" {direction}
 -- name: delete-undelivered-events
 -- Deletes events that are locked, unless a delivery refers to them by now.
 --
--- Parameters: :project_id; :ids, text[].
+-- Parameters: :project_id; :ids, text[]; :first and :last, the times of the first and the last one.
 -- Returns one row: events, how many have been deleted.
 with deleted as (
     delete from {events} e
     where e.id = any (:ids::text[])
         and e.project_id = :project_id
+        and e.created_at between :first and :last
         and not exists (select from {deliveries} d where d.event_id = e.id)
     returning e.id
 )

@@ -47,8 +47,10 @@ octet_length(d.id)
 -- Returns the columns of a delivery, in no particular order.
 select
     {delivery-columns}
-from {deliveries} d
-where d.id = any (:ids::text[]) and d.project_id = :project_id
+from {only} {deliveries} d
+where d.id = any (:ids::text[])
+    and d.project_id = :project_id
+    {times}
 
 -- name: find-delivery-statuses
 -- The statuses of a project's deliveries, or of those to an endpoint. Each one is found by the one before it in the index, so that the

@@ -1,4 +1,39 @@
--- Single events and deliveries, and what belongs to them.
+-- Single events and deliveries, and what belongs to them. Look-ups by id or key stand for three statements: {only} is "only" for a plain table, so that a
+-- plan names no partition; otherwise {times} is between-times, or empty for a look into all partitions.
+
+-- fragment: between-times
+-- Rows of these times.
+--
+-- Parameters: :first and :last, timestamptz.
+    and created_at between :first and :last
+
+-- fragment: between-which-times
+-- Of some entries i of a table's ids: which times the rows have.
+--
+-- Returns one row: is_partitioned, whether the table is; are_entered, whether the ids of all partitions are; entries, how many there are; first and last,
+-- null if there are none.
+    pg_partition_root((select to_regclass({rows.literal}))) is not null as is_partitioned,
+    {are_ids_entered}() as are_entered,
+    count(*) as entries,
+    min(i.created_at) as first,
+    max(i.created_at) as last
+from {ids} i
+
+-- name: find-times-of-ids
+-- Between which times the rows are that have some ids, by what is entered.
+--
+-- Parameters: :ids, text[]. Result: that of between-which-times.
+select
+    {between-which-times}
+where i.id = any (:ids::text[])
+
+-- name: find-times-of-key
+-- Between which times the live events are that have a key and are no duplicates, by what is entered.
+--
+-- Parameters: :project_id, :idempotency_key. Result: that of between-which-times.
+select
+    {between-which-times}
+where i.project_id = :project_id and i.idempotency_key = :idempotency_key
 
 -- name: find-events
 -- Events of a project by id.
@@ -7,8 +42,10 @@
 -- Returns the columns of an event, in no particular order.
 select
     {event-columns}
-from {events} e
-where e.id = any (:ids::text[]) and e.project_id = :project_id
+from {only} {events} e
+where e.id = any (:ids::text[])
+    and e.project_id = :project_id
+    {times}
 
 -- name: find-event-with-source
 -- An event of a project with its source, if that is saved.
@@ -20,9 +57,11 @@ select
     s.id as known_source_id,
     s.name as source_name,
     s.type as source_type
-from {events} e
+from {only} {events} e
 left join {sources} s on s.id = e.source_id and s.project_id = e.project_id
-where e.id = :id and e.project_id = :project_id
+where e.id = :id
+    and e.project_id = :project_id
+    {times}
 
 -- name: find-first-event
 -- The live event with an idempotency key that isn't a duplicate.
@@ -31,12 +70,13 @@ where e.id = :id and e.project_id = :project_id
 -- Returns at most one row: the columns of an event.
 select
     {event-columns}
-from {events} e
+from {only} {events} e
 where e.project_id = :project_id
     and e.idempotency_key = :idempotency_key
     and e.idempotency_key <> ''
     and not e.is_duplicate
     and e.deleted_at is null
+    {times}
 order by e.created_at, e.id collate "C"
 limit 1
 
@@ -45,40 +85,26 @@ limit 1
 --
 -- Parameters: :project_id; :idempotency_key, not empty.
 -- Returns one row: answer.
-select
-    exists (
-        select
-        from {events} e
-        where e.project_id = :project_id
-            and e.idempotency_key = :idempotency_key
-            and e.idempotency_key <> ''
-            and not e.is_duplicate
-            and e.deleted_at is null
-    )
-    or exists (
-        select
-        from {retained_ids} r
-        where r.project_id = :project_id
-            and r.key_digest = sha256(convert_to(:idempotency_key, 'UTF8'))
-            and r.retained_until > now()
-    ) as answer
+select {has-recorded-key} as answer
+from (select :project_id::text as project_id, :idempotency_key::text as idempotency_key) g
 
 -- name: find-endpoint-ids
 -- The endpoints to which an event of a project is to be delivered. Rows without project and time are those of a previous version; rows with
 -- others belong to an event that a host's SQL dropped with its partition.
 --
 -- Parameters: :project_id; :id, the event's.
--- Returns in the order of code points: endpoint_id.
+-- Returns in the order of code points: endpoint_id, or one null if the event has none.
 select n.endpoint_id
-from {events_endpoints} n
-where n.event_id = :id
-    and exists (
-        select
-        from {events} e
-        where e.id = :id
-            and e.project_id = :project_id
-            and (n.project_id is null or (n.project_id = e.project_id and n.created_at = e.created_at))
-    )
+from (
+    select project_id, created_at
+    from {only} {events}
+    where id = :id
+        and project_id = :project_id
+        {times}
+) e
+left join {events_endpoints} n
+    on n.event_id = :id and (n.project_id is null or (n.project_id = e.project_id and n.created_at = e.created_at))
+group by n.endpoint_id
 order by n.endpoint_id collate "C"
 
 -- name: list-next-projects
@@ -130,5 +156,7 @@ order by c.place
 -- Returns at most one row: the columns of a delivery.
 select
     {delivery-columns}
-from {deliveries} d
-where d.id = :id and d.project_id = :project_id
+from {only} {deliveries} d
+where d.id = :id
+    and d.project_id = :project_id
+    {times}

@@ -136,6 +136,29 @@ unnest(
     where {is-plain} or (select {are_ids_entered}())
 ) g
 
+-- fragment: has-recorded-key
+-- Whether a live event of the project of g has its key and is no duplicate, or one had it whose id is retained. Of a partitioned table a function asks
+-- what is entered: a plan of this names no partition.
+(
+    exists (
+        select
+        from only {events} e
+        where e.project_id = g.project_id
+            and e.idempotency_key = g.idempotency_key
+            and e.idempotency_key <> ''
+            and not e.is_duplicate
+            and e.deleted_at is null
+    )
+    or (not {is-plain} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
+    or exists (
+        select
+        from {retained_ids} r
+        where r.project_id = g.project_id
+            and r.key_digest = sha256(convert_to(g.idempotency_key, 'UTF8'))
+            and r.retained_until > now()
+    )
+)
+
 -- fragment: is-plain
 -- Whether the table of events isn't partitioned.
 pg_partition_root((select to_regclass({events.literal}))) is null
@@ -271,11 +294,12 @@ from recorded
 -- What was recorded.
 --
 -- Parameters: :endpoint_ids, those of all events; :table, the events' table, qualified and quoted.
--- Returns a row for each event, in no particular order: id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
+-- Returns a row for each event, in no particular order: id, project_id, is_duplicate, payload_bytes in octets, created_at, deleted_at or
 -- null; has_unchecked_id, whether another partition may have an id of these that no trigger has entered; has_old_endpoints, whether
 -- endpoints of any of these events were there before, those of an event that a host's SQL dropped with its partition.
 select
     id,
+    project_id,
     is_duplicate,
     payload_bytes,
     created_at,
@@ -297,30 +321,13 @@ with judged as (
 
 -- name: insert-keyed-event
 -- Records an event with an idempotency key. It is a duplicate if a live event of its project has its key, or one had it whose id is retained. An
--- earlier statement locked the key, so that the snapshot of this one has all events that were recorded with it. Of a partitioned table a function asks
--- what is entered: a plan of this statement names no partition.
+-- earlier statement locked the key, so that the snapshot of this one has all events that were recorded with it.
 --
 -- Parameters: those of given-event and insert-one-judged. Result: that of insert-one-judged.
 with judged as (
     select
         g.*,
-        exists (
-            select
-            from only {events} e
-            where e.project_id = g.project_id
-                and e.idempotency_key = g.idempotency_key
-                and e.idempotency_key <> ''
-                and not e.is_duplicate
-                and e.deleted_at is null
-        )
-        or (not {is-plain} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
-        or exists (
-            select
-            from {retained_ids} r
-            where r.project_id = g.project_id
-                and r.key_digest = sha256(convert_to(g.idempotency_key, 'UTF8'))
-                and r.retained_until > now()
-        ) as is_duplicate
+        {has-recorded-key} as is_duplicate
     from {given-event}
 ),
 
@@ -405,11 +412,11 @@ from {retained_ids} r
 where r.role = {rows.role} and r.id = any (:ids::text[]) and r.retained_until > now()
 
 -- name: insert-endpoints
--- Adds endpoints to which an event is to be delivered. A trigger sets the event's project and time.
+-- Adds endpoints to which an event is to be delivered.
 --
--- Parameters: :event_id; :endpoint_ids, text[].
-insert into {events_endpoints} (event_id, endpoint_id)
-select :event_id, n.endpoint_id
+-- Parameters: :event_id, of an event that this transaction has locked or inserted; :project_id and :created_at, what the event has; :endpoint_ids, text[].
+insert into {events_endpoints} (event_id, endpoint_id, project_id, created_at)
+select :event_id, n.endpoint_id, :project_id, :created_at::timestamptz
 from unnest(:endpoint_ids::text[]) as n (endpoint_id)
 order by n.endpoint_id collate "C"
 on conflict do nothing
@@ -485,8 +492,13 @@ select {enter_ids}(null)::text as entered
 -- Says that an event of a project is changed now, and keeps it from being changed or deleted for good until this transaction ends.
 --
 -- Parameters: :project_id, :id, :now.
--- Returns one row, or none if there is no such event: id.
-update {events} set updated_at = :now where id = :id and project_id = :project_id returning id
+-- Returns one row, or none if there is no such event: created_at.
+update {only} {events}
+set updated_at = :now
+where id = :id
+    and project_id = :project_id
+    {times}
+returning created_at
 
 -- name: delete-endpoints
 -- Deletes the endpoints to which an event is to be delivered, also those that a previous version recorded without project and time.
@@ -498,17 +510,24 @@ delete from {events_endpoints} where event_id = :event_id
 -- Sets the status of an event of a project.
 --
 -- Parameters: :project_id, :id, :status, :now.
-update {events} set status = :status, updated_at = :now where id = :id and project_id = :project_id
+update {only} {events}
+set status = :status, updated_at = :now
+where id = :id
+    and project_id = :project_id
+    {times}
 
 -- name: update-delivery-status
 -- Sets the status of a delivery of a project, and its failure reason where one is given. Otherwise removes that if the delivery succeeded.
 --
 -- Parameters: :project_id, :id, :status, :now; :failure_reason, text[], with one element or none.
-update {deliveries} set
+update {only} {deliveries}
+set
     status = :status,
     failure_reason = coalesce(
         (:failure_reason::text[])[1],
         case when :status = 'Success' then '' else failure_reason end
     ),
     updated_at = :now
-where id = :id and project_id = :project_id
+where id = :id
+    and project_id = :project_id
+    {times}

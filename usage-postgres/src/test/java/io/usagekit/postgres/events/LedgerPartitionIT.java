@@ -230,6 +230,8 @@ class LedgerPartitionIT {
                     + " (id, project_id, event_type, raw, created_at) select id, 'q', event_type, raw, created_at + interval '58 days' from "
                     + Identifiers.qualified(schema, "events") + " where id = '" + id + "'");
         }
+        Database.execute("update " + Identifiers.qualified(schema, "events_ids_partitions")
+                + " set partitions = '{}', attached_by = '{}'");
         EventWindow first = EventWindow.between(FIRST, FIRST.plusSeconds(1));
 
         assertThat(ledger.delete("p", first)).isPositive();

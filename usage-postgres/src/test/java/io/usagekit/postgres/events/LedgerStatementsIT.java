@@ -54,6 +54,8 @@ class LedgerStatementsIT extends StatementsIT {
             new Scan(EventOrder.ASCENDING, Optional.empty(), 1),
             new Scan(EventOrder.DESCENDING, Optional.empty(), 1));
 
+    private static final LookUps.Scope ALL = LookUps.Scope.ALL_PARTITIONS;
+
     private static String schema;
 
     @BeforeAll
@@ -102,6 +104,7 @@ class LedgerStatementsIT extends StatementsIT {
         fragments.put("filter", "");
         fragments.put("window", "");
         fragments.put("delivery-filter", "");
+        fragments.putAll(LookUps.Scope.PLAIN_TABLE.fragments());
         Map<String, String> filtered = new HashMap<>(fragments);
         filtered.putAll(filters.get(filters.size() - 1).fragments(LedgerStatement.PAGE_EVENTS));
         List<LedgerFilter> ofDeliveries = filtersOfDeliveries();
@@ -118,6 +121,8 @@ class LedgerStatementsIT extends StatementsIT {
         Set<String> fragments = new TreeSet<>(Set.of(
                 "as-many-octets",
                 "batch-result",
+                "between-times",
+                "between-which-times",
                 "delivery-columns",
                 "delivery-octets",
                 "entered-keys",
@@ -126,6 +131,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "given-event",
                 "given-events",
                 "has-endpoint",
+                "has-recorded-key",
                 "has-words",
                 "insert-endpoints-of-all",
                 "insert-judged",
@@ -182,7 +188,18 @@ class LedgerStatementsIT extends StatementsIT {
     void takesAndReturnsWhatItsDeclarationSays(LedgerStatement statement) throws SQLException {
         for (LedgerFilter filter : filtersOf(statement)) {
             for (Scan scan : SCANS) {
-                check(statement, filter, scan, text(statement, filter, scan));
+                check(statement, filter, scan, ALL, text(statement, filter, scan, ALL));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(LookUps.Scope.class)
+    void looksUpInEachScope(LookUps.Scope scope) throws SQLException {
+        for (LedgerStatement statement : LedgerStatement.values()) {
+            if (LedgerSql.FILES.text(statement.sqlName()).contains("{only}")) {
+                Scan scan = SCANS.get(0);
+                check(statement, LedgerFilter.NONE, scan, scope, text(statement, LedgerFilter.NONE, scan, scope));
             }
         }
     }
@@ -191,8 +208,9 @@ class LedgerStatementsIT extends StatementsIT {
         return LedgerSql.in(schema, ProjectScope.ALIVE);
     }
 
-    private static String text(LedgerStatement statement, LedgerFilter filter, Scan scan) {
+    private static String text(LedgerStatement statement, LedgerFilter filter, Scan scan, LookUps.Scope scope) {
         Map<String, String> fragments = new HashMap<>(filter.fragments(statement));
+        fragments.putAll(scope.fragments());
         fragments.putAll(KeysetScan.fragments(scan));
         return sql().statements().text(statement.sqlName(), fragments);
     }
@@ -284,16 +302,17 @@ class LedgerStatementsIT extends StatementsIT {
         List<LedgerFilter> filters = filtersOf(statement);
         LedgerFilter filter = filters.get(filters.size() - 1);
         Scan scan = SCANS.get(0);
-        String text = text(statement, filter, scan);
+        String text = text(statement, filter, scan, ALL);
         assertThat(text).as("the flaw is in the statement").contains(right);
-        assertThatThrownBy(() -> check(statement, filter, scan, text.replace(right, flaw)))
+        assertThatThrownBy(() -> check(statement, filter, scan, ALL, text.replace(right, flaw)))
                 .hasMessageContaining(message);
     }
 
-    private static void check(LedgerStatement statement, LedgerFilter filter, Scan scan, String text)
+    private static void check(
+            LedgerStatement statement, LedgerFilter filter, Scan scan, LookUps.Scope scope, String text)
             throws SQLException {
         SqlTemplate template = SqlTemplate.of(text, LedgerSql.names(schema, ProjectScope.ALIVE));
-        Map<String, SqlType> bound = new LinkedHashMap<>(statement.parameters());
+        Map<String, SqlType> bound = scope.parametersOf(statement);
         bound.putAll(filter.parameters());
         if (statement.takesScan()) {
             bound.putAll(KeysetScan.parameters(scan));
@@ -330,12 +349,12 @@ class LedgerStatementsIT extends StatementsIT {
     void rejectsParametersAndColumnsThatArentDeclared() throws SQLException {
         try (Connection connection = Database.pool().getConnection()) {
             LedgerSql sql = sql();
-            assertThatThrownBy(() ->
-                            sql.call(connection, LedgerStatement.FIND_EVENTS).text("id", "e"))
+            assertThatThrownBy(() -> sql.call(connection, LedgerStatement.FIND_RECORDED_IDS)
+                            .text("id", "e"))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage(":id is bound as TEXT, but declared as null");
-            assertThatThrownBy(() ->
-                            sql.call(connection, LedgerStatement.FIND_EVENTS).text("ids", "e"))
+            assertThatThrownBy(() -> sql.call(connection, LedgerStatement.FIND_RECORDED_IDS)
+                            .text("ids", "e"))
                     .hasMessage(":ids is bound as TEXT, but declared as TEXTS");
             assertThatThrownBy(() -> sql.call(connection, LedgerStatement.IS_RECORDED)
                             .text("project_id", "p")
