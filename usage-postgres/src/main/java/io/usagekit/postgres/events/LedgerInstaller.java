@@ -37,6 +37,7 @@ final class LedgerInstaller {
      * deliveries; those of deliveries in a status, of a project or to an endpoint; and pages of endpoints and of words.
      */
     private static final List<Index> INDEXES = List.of(
+            new Index("projects", "(id collate \"C\")"),
             events("(project_id, created_at, id collate \"C\")"),
             events("(project_id, created_at, id collate \"C\") where deleted_at is null"),
             events("(project_id, event_type, created_at, id collate \"C\")"),
