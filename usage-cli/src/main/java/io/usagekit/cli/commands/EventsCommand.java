@@ -1,5 +1,6 @@
 package io.usagekit.cli.commands;
 
+import io.usagekit.UsageStorageException;
 import io.usagekit.cli.support.DatabaseCommand;
 import io.usagekit.cli.support.DatabaseOptions;
 import io.usagekit.cli.support.EventFilterOptions;
@@ -11,6 +12,8 @@ import io.usagekit.cli.support.RetainIdsOption;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
 import io.usagekit.events.Bounds;
+import io.usagekit.events.Delivery;
+import io.usagekit.events.DeliveryFilter;
 import io.usagekit.events.Event;
 import io.usagekit.events.EventExportException;
 import io.usagekit.events.EventFilter;
@@ -43,6 +46,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** Finds and exports what the ledger holds. */
 @Command(
@@ -53,6 +57,7 @@ import picocli.CommandLine.Option;
         subcommands = {
             EventsCommand.Install.class,
             EventsCommand.PageOf.class,
+            EventsCommand.Show.class,
             EventsCommand.Count.class,
             EventsCommand.Export.class,
             EventsCommand.Tokenise.class,
@@ -62,9 +67,13 @@ public final class EventsCommand {
 
     /** What they have in common. */
     private abstract static class Subcommand extends DatabaseCommand {
-        final EventRepository repository() {
+        final PostgresLedger ledger() {
             Prerequisites.ledger(database().dataSource(), schema());
-            return PostgresLedger.of(database().dataSource(), schema()).repository();
+            return PostgresLedger.of(database().dataSource(), schema());
+        }
+
+        final EventRepository repository() {
+            return ledger().repository();
         }
     }
 
@@ -124,6 +133,36 @@ public final class EventsCommand {
             Page<Event> found = repository().page(project(), filter.filter(), page.request());
             out().println(UsageTables.events(found.items()));
             PageOptions.print(out(), found.previous(), found.next());
+            return ExitCode.OK;
+        }
+    }
+
+    /** Prints one event. */
+    @Command(
+            name = "show",
+            description =
+                    "Prints an event without its payload, a page of its deliveries, and the cursors of the pages next to it.")
+    static final class Show extends OfProject {
+        @Parameters(paramLabel = "EVENT", description = "Its id.")
+        private String event = "";
+
+        @Mixin
+        private PageOptions page = new PageOptions();
+
+        @Override
+        public Integer call() {
+            PostgresLedger ledger = ledger();
+            EventRepository events = ledger.repository();
+            Event found = events.find(project(), Bounds.id("EVENT", event))
+                    .orElseThrow(() -> new UsageStorageException(
+                            "there is no event \"" + event + "\" in the project \"" + project() + "\"", null));
+            Page<Delivery> deliveries = ledger.deliveries()
+                    .page(project(), DeliveryFilter.builder().eventId(event).build(), page.request());
+            out().println(UsageTables.event(found, events.endpointIds(project(), event)));
+            if (!deliveries.items().isEmpty()) {
+                out().println(UsageTables.deliveries(deliveries.items()));
+            }
+            PageOptions.print(out(), deliveries.previous(), deliveries.next());
             return ExitCode.OK;
         }
     }

@@ -7,12 +7,25 @@ import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Standard input and output: whether they are a terminal, and how text is written to them. */
 public final class Terminal {
 
+    /** Control characters, separators of lines, and those that change the direction of writing. */
+    private static final Pattern COMMANDS = Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]");
+
     private Terminal() {}
+
+    /** Returns a text with an escape, such as {@code \\u001b}, in the place of each character that a terminal obeys instead of showing it. */
+    static String printable(String text) {
+        return COMMANDS.matcher(text)
+                .replaceAll(found -> Matcher.quoteReplacement(String.format(
+                        Locale.ROOT, "\\u%04x", (int) found.group().charAt(0))));
+    }
 
     /** The terminal, if that is what standard input and output both are. */
     @SuppressWarnings("SystemConsoleNull") // before JDK 22, without a terminal

@@ -2,22 +2,31 @@ package io.usagekit.cli.support;
 
 import com.github.freva.asciitable.AsciiTable;
 import com.github.freva.asciitable.Column;
+import com.github.freva.asciitable.ColumnData;
 import com.github.freva.asciitable.HorizontalAlign;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
+import io.usagekit.events.Delivery;
 import io.usagekit.events.Event;
 import io.usagekit.postgres.rows.ReceivedRow;
 import io.usagekit.postgres.rows.SentRow;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Figures for people to read. */
 public final class UsageTables {
 
     private record Row(String name, UsageMetrics metrics) {}
+
+    private record Property(String name, String value) {}
 
     private UsageTables() {}
 
@@ -28,7 +37,7 @@ public final class UsageTables {
                 .data(
                         figures,
                         List.of(
-                                name("organisation").with(OrganisationUsage::organisationId),
+                                text("organisation", OrganisationUsage::organisationId),
                                 number("events received")
                                         .with(figure ->
                                                 grouped(figure.received().volume())),
@@ -49,14 +58,65 @@ public final class UsageTables {
                 .data(
                         events,
                         List.of(
-                                name("created at")
-                                        .with(event -> event.createdAt().toString()),
-                                name("id").with(Event::id),
-                                name("type").with(Event::type),
-                                name("source").with(Event::sourceId),
-                                name("status").with(Event::status),
-                                name("duplicate").with(event -> event.duplicate() ? "yes" : ""),
+                                text("created at", event -> event.createdAt().toString()),
+                                text("id", Event::id),
+                                text("type", Event::type),
+                                text("source", Event::sourceId),
+                                text("status", Event::status),
+                                text("duplicate", event -> event.duplicate() ? "yes" : ""),
                                 number("bytes").with(event -> grouped(event.bytes()))))
+                .asString();
+    }
+
+    /** One event of the ledger without its payload, a line for each thing that it has. */
+    public static String event(Event event, List<String> endpointIds) {
+        List<Property> properties = new ArrayList<>(List.of(
+                new Property("id", event.id()),
+                new Property("project", event.projectId()),
+                new Property("created at", event.createdAt().toString()),
+                new Property("acknowledged at", text(event.acknowledgedAt())),
+                new Property("updated at", text(event.updatedAt())),
+                new Property("deleted at", text(event.deletedAt())),
+                new Property("type", event.type()),
+                new Property("source", event.sourceId()),
+                new Property("status", event.status()),
+                new Property("key", event.idempotencyKey()),
+                new Property("duplicate", event.duplicate() ? "yes" : ""),
+                new Property("bytes", grouped(event.bytes())),
+                new Property("path", event.urlPath()),
+                new Property("query", event.urlQueryParams()),
+                new Property("metadata", event.metadata())));
+        event.headerValues()
+                .forEach((name, values) ->
+                        values.forEach(value -> properties.add(new Property("header", name + ": " + value))));
+        endpointIds.forEach(id -> properties.add(new Property("endpoint", id)));
+        return properties.stream()
+                .filter(property -> !property.value().isEmpty())
+                .map(property ->
+                        String.format(Locale.ROOT, "%-15s  %s", property.name(), Terminal.printable(property.value())))
+                .collect(Collectors.joining("\n"));
+    }
+
+    private static String text(Optional<Instant> instant) {
+        return instant.map(Instant::toString).orElse("");
+    }
+
+    /** Deliveries of the ledger, in the order given. */
+    public static String deliveries(List<Delivery> deliveries) {
+        return AsciiTable.builder()
+                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
+                .data(
+                        deliveries,
+                        List.of(
+                                text(
+                                        "created at",
+                                        delivery -> delivery.createdAt().toString()),
+                                text("delivery", Delivery::id),
+                                text("endpoint", Delivery::endpointId),
+                                text("status", Delivery::status),
+                                text("updated at", delivery -> text(delivery.updatedAt())),
+                                text("failure reason", Delivery::failureReason),
+                                text("metadata", Delivery::metadata)))
                 .asString();
     }
 
@@ -67,9 +127,9 @@ public final class UsageTables {
                 .data(
                         rows,
                         List.of(
-                                name("created at").with(row -> row.createdAt().toString()),
-                                name("event").with(ReceivedRow::eventId),
-                                name("project").with(ReceivedRow::projectId),
+                                text("created at", row -> row.createdAt().toString()),
+                                text("event", ReceivedRow::eventId),
+                                text("project", ReceivedRow::projectId),
                                 number("bytes").with(row -> known(row.bytes()))))
                 .asString();
     }
@@ -81,10 +141,10 @@ public final class UsageTables {
                 .data(
                         rows,
                         List.of(
-                                name("created at").with(row -> row.createdAt().toString()),
-                                name("delivery").with(SentRow::deliveryId),
-                                name("event").with(row -> row.eventId().orElse("")),
-                                name("project").with(SentRow::projectId),
+                                text("created at", row -> row.createdAt().toString()),
+                                text("delivery", SentRow::deliveryId),
+                                text("event", row -> row.eventId().orElse("")),
+                                text("project", SentRow::projectId),
                                 number("bytes").with(row -> known(row.bytes()))))
                 .asString();
     }
@@ -143,6 +203,11 @@ public final class UsageTables {
     /** A column of text. */
     public static Column name(String header) {
         return new Column().header(header).headerAlign(HorizontalAlign.LEFT).dataAlign(HorizontalAlign.LEFT);
+    }
+
+    /** A column of texts that may have characters which a terminal obeys. */
+    private static <T> ColumnData<T> text(String header, Function<T, String> text) {
+        return name(header).with(row -> Terminal.printable(text.apply(row)));
     }
 
     /** A column of numbers. */

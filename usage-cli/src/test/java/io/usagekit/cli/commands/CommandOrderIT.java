@@ -75,6 +75,7 @@ class CommandOrderIT {
             Map.entry("rows sent", "--organisation o --period 2026-03"),
             Map.entry("rows export", "sent --organisation o --period 2026-03 --file target/rows.csv"),
             Map.entry("events page", "--project p"),
+            Map.entry("events show", "--project p event"),
             Map.entry("events count", "--project p"),
             Map.entry("events export", "--project p"),
             Map.entry("events tokenise", "--project p"),
@@ -127,7 +128,7 @@ class CommandOrderIT {
             cases.add(Arguments.of(State.ABSENT, command, "there is no schema \"order_absent\"", "install"));
             cases.add(Arguments.of(State.EMPTY, command, "there is no table \"order_empty\".\"projects\"", "install"));
         }
-        for (String command : List.of("page", "count", "export", "tokenise", "delete-tokens")) {
+        for (String command : List.of("page", "show", "count", "export", "tokenise", "delete-tokens")) {
             cases.add(Arguments.of(
                     State.WITHOUT_LEDGER, "events " + command, "lacks parts of the event ledger", "install"));
             cases.add(Arguments.of(State.GATEWAY, "events " + command, "isn't the library's own", "rows received"));

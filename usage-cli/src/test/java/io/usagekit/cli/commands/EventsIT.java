@@ -8,6 +8,7 @@ import io.usagekit.cli.TestServers;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.EventWindow;
+import io.usagekit.events.NewDelivery;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
@@ -20,6 +21,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -94,6 +97,66 @@ class EventsIT {
                 Pattern.compile("^" + name + " +(\\S+)$", Pattern.MULTILINE).matcher(printed);
         assertThat(line.find()).as(printed).isTrue();
         return line.group(1);
+    }
+
+    @Test
+    void oneIsShownWithItsFieldsAndDeliveries() {
+        ledger.record(NewEvent.builder("p", "detailed")
+                .createdAt(FIRST)
+                .acknowledgedAt(FIRST.plusSeconds(1))
+                .type("push\u001b[2J")
+                .idempotencyKey("order-4711")
+                .headerValues(Map.of("Via", List.of("1.1 a", "1.1 b\u009b31m"), "X-One", List.of("1")))
+                .urlPath("/in/github")
+                .urlQueryParams("a=1&b=2\r\n")
+                .metadata("{\"tenant\": 7}")
+                .endpointIds(List.of("warehouse", "accounting"))
+                .build());
+        ledger.recordDeliveries(List.of(
+                new NewDelivery("d-1", "p", "detailed", "warehouse", "Scheduled", Optional.of(FIRST)),
+                new NewDelivery("d-2", "p", "detailed", "accounting", "Scheduled", Optional.of(FIRST), "", "try 2")));
+        ledger.updateDeliveryStatus("p", "d-1", "Failure", "503 \u001b]0;title\u0007");
+
+        String shown = ofProject("show", "detailed").succeeded().out();
+        assertThat(shown)
+                .containsSubsequence(
+                        "id               detailed\n",
+                        "project          p\n",
+                        "created at       2026-03-01T00:00:00Z\n",
+                        "acknowledged at  2026-03-01T00:00:01Z\n",
+                        "type             push\\u001b[2J\n",
+                        "key              order-4711\n",
+                        "bytes            0\n",
+                        "path             /in/github\n",
+                        "query            a=1&b=2\\u000d\\u000a\n",
+                        "metadata         {\"tenant\": 7}\n",
+                        "header           via: 1.1 a\n",
+                        "header           via: 1.1 b\\u009b31m\n",
+                        "header           x-one: 1\n",
+                        "endpoint         accounting\n",
+                        "endpoint         warehouse\n")
+                .doesNotContainPattern("(?m)^(updated|deleted) at")
+                .containsPattern("d-2 +\\| accounting +\\| Scheduled +\\| +\\| +\\| try 2")
+                .containsPattern(
+                        "d-1 +\\| warehouse +\\| Failure +\\| 20\\S+Z +\\| 503 \\\\u001b]0;title\\\\u0007 +\\|")
+                .doesNotContainPattern("[\\p{Cc}&&[^\\n]]");
+        String first = ofProject("show", "--size", "1", "detailed").succeeded().out();
+        assertThat(first).contains("d-2").doesNotContain("d-1");
+        assertThat(ofProject("show", "detailed", "--size", "1", "--cursor", cursor("next", first))
+                        .succeeded()
+                        .out())
+                .contains("d-1")
+                .doesNotContain("d-2");
+
+        ledger.updateStatus("p", "event-0", "Done");
+        ledger.delete("p", EventWindow.before(FIRST.plusSeconds(1)));
+        assertThat(ofProject("show", "event-0").succeeded().out())
+                .contains("status           Done\n", "updated at       20", "deleted at       20")
+                .doesNotContain("|", "header", "endpoint", "path");
+        assertThat(ofProject("page").succeeded().out()).doesNotContain("\u001b");
+        ofProject("show", "absent").failed(1).saying("there is no event \"absent\" in the project \"p\"");
+        ofProject("show", " ").failed(2).saying("EVENT must not be blank");
+        ofProject("show").failed(2).saying("EVENT");
     }
 
     @Test
