@@ -14,6 +14,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.SlotHash;
 import io.usagekit.FlightStore;
+import io.usagekit.FlightStore.Acquisition;
 import io.usagekit.FlightStore.LeaseRequest;
 import io.usagekit.servers.RedisCluster;
 import io.usagekit.servers.RedisExecutable;
@@ -80,10 +81,11 @@ class ShardedWakeUpsIT extends ClusterFixture {
     }
 
     private static void acquire(FlightStore store, int i) {
-        eventually(
-                "the lease is acquired",
-                () -> succeeds(
-                        store.acquire(key(i), new LeaseRequest("token", LEASE, Duration.ZERO, OptionalLong.empty()))));
+        eventually("the lease is acquired", () -> succeeds(store.acquire(key(i), request("token"))));
+    }
+
+    private static LeaseRequest request(String token) {
+        return new LeaseRequest(token, LEASE, Duration.ZERO, OptionalLong.empty());
     }
 
     /** Acquires and releases until a release wakes: those before the subscription are lost. */
@@ -156,6 +158,31 @@ class ShardedWakeUpsIT extends ClusterFixture {
                 return subscribers(2 + RedisCluster.MASTERS, figure) == 2;
             });
             assertWakes(leading, figure);
+        }
+    }
+
+    /**
+     * A master ends the subscriptions of a slot that it loses; here it has it again before anybody can ask. Which master has which slot is asked once a
+     * second, so that at least the second time nobody does.
+     */
+    @Test
+    void subscribesAgainWithTheNextCallWhereNoSlotHasMoved() {
+        int figure = figureOf(0);
+        try (FlightStore leading = open();
+                FlightStore waiting = open()) {
+            acquire(leading, figure);
+            for (int time = 1; time <= 3; time++) {
+                with(0, redis -> {
+                    redis.multi();
+                    redis.clusterSetSlotNode(slotOfShard(figure), cluster.id(1));
+                    redis.clusterSetSlotNode(slotOfShard(figure), cluster.id(0));
+                    assertThat(redis.exec().wasDiscarded()).isFalse();
+                });
+                eventually(
+                        "who finds the lease held subscribes again, time " + time,
+                        () -> await(waiting.acquire(key(figure), request("other"))) instanceof Acquisition.Held
+                                && subscribers(0, figure) > 0);
+            }
         }
     }
 

@@ -87,6 +87,8 @@ public final class ShardedWakeUps {
     private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
     /** By channel. */
     private final Map<String, Subscription> subscriptions = new ConcurrentHashMap<>();
+    /** Number of channels whose master hasn't refused subscriptions, by the time of the last {@link #subscribe}. */
+    private volatile int wanted;
 
     private volatile boolean closed;
 
@@ -132,6 +134,7 @@ public final class ShardedWakeUps {
                 channelsOf.computeIfAbsent(owner, first -> new ArrayList<>()).add(channel);
             }
         }
+        wanted = channelsOf.values().stream().mapToInt(List::size).sum();
         return CompletableFuture.allOf(channelsOf.entrySet().stream()
                 .map(owner -> subscribe(owner.getKey(), owner.getValue()))
                 .toArray(CompletableFuture<?>[]::new));
@@ -246,9 +249,9 @@ public final class ShardedWakeUps {
         }
     }
 
-    /** Makes sure that connections answer, and makes those that are missing. */
+    /** Makes sure that connections answer, and makes connections and subscriptions that are missing. */
     public void connect() {
-        if (nodes.values().stream().allMatch(WakeUpConnection::isOpen)) {
+        if (subscriptions.size() >= wanted && nodes.values().stream().allMatch(WakeUpConnection::isOpen)) {
             nodes.values().forEach(WakeUpConnection::connect);
         } else {
             var unused = subscribe();
