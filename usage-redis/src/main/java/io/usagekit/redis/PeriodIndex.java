@@ -213,13 +213,8 @@ final class PeriodIndex {
     private CompletionStage<Void> invalidateEntry(String entry) {
         return scripts.scripted(
                 entry,
-                () -> scripts.run(
-                                Purpose.DELETE,
-                                answer -> true,
-                                INVALIDATE,
-                                keys.all(entry),
-                                keys.wakeUps(),
-                                scripts.shard(keys, entry))
+                () -> scripts.run(Purpose.DELETE, answer -> true, INVALIDATE, keys.all(entry), redis ->
+                                new String[] {keys.wakeUps(), scripts.shard(redis, keys, entry)})
                         .thenAccept(done -> {}),
                 () -> connections
                         .send(entry, Purpose.DELETE, redis -> {

@@ -7,6 +7,7 @@ import io.usagekit.UsageCacheException;
 import io.usagekit.UsageKey;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.ServerClock;
 import java.time.Duration;
 import java.util.List;
@@ -126,7 +127,7 @@ final class RedisFlightStore implements FlightStore {
                 ACQUIRE,
                 key,
                 scriptKeys,
-                clock -> index.arguments(
+                redis -> index.arguments(
                         key,
                         indexedMillis(request.lease()),
                         request.token(),
@@ -136,7 +137,7 @@ final class RedisFlightStore implements FlightStore {
                                 ? Long.toString(request.awaitedFence().getAsLong())
                                 : "",
                         Long.toString(fenceLifeMillis(request.lease())),
-                        Long.toString(clock.after(connections.commandTimeout()))));
+                        Long.toString(redis.clock().after(connections.commandTimeout()))));
     }
 
     private UsageCacheException late() {
@@ -225,7 +226,7 @@ final class RedisFlightStore implements FlightStore {
                 PUBLISH,
                 key,
                 scriptKeys,
-                clock -> index.arguments(
+                redis -> index.arguments(
                         key,
                         life,
                         token,
@@ -234,8 +235,8 @@ final class RedisFlightStore implements FlightStore {
                         Long.toString(life),
                         millis(figure.age()),
                         keys.wakeUps(),
-                        scripts.shard(keys, keys.of(key)),
-                        Long.toString(clock.at(now))));
+                        scripts.shard(redis, keys, keys.of(key)),
+                        Long.toString(redis.clock().at(now))));
         return scripts.together(
                         () -> publish.apply(indexed(key)),
                         () -> index.add(key, life).thenCompose(added -> publish.apply(keysOf(key))))
@@ -257,10 +258,7 @@ final class RedisFlightStore implements FlightStore {
                                 RedisFlightStore::showsNothing,
                                 RELEASE,
                                 List.of(keys.lock(entry)),
-                                token,
-                                keys.wakeUps(),
-                                scripts.shard(keys, entry),
-                                entry)
+                                redis -> new String[] {token, keys.wakeUps(), scripts.shard(redis, keys, entry), entry})
                         .thenAccept(answer -> {}));
     }
 
@@ -275,12 +273,14 @@ final class RedisFlightStore implements FlightStore {
                                 RedisFlightStore::isHolder,
                                 FAIL,
                                 List.of(keys.lock(entry)),
-                                token,
-                                keys.wakeUps(),
-                                scripts.shard(keys, entry),
-                                entry,
-                                shortened(reason),
-                                millis(backOff))
+                                redis -> new String[] {
+                                    token,
+                                    keys.wakeUps(),
+                                    scripts.shard(redis, keys, entry),
+                                    entry,
+                                    shortened(reason),
+                                    millis(backOff)
+                                })
                         .thenAccept(answer -> {}));
     }
 
@@ -317,14 +317,10 @@ final class RedisFlightStore implements FlightStore {
     /**
      * Runs a script on an entry. If the entry is unreadable it is deleted, unless it has been replaced, and the script runs again.
      *
-     * @param arguments those of the script, by the clock of the server that is to run it
+     * @param arguments those of the script, by what is known of the server that is to run it
      */
     private CompletionStage<FlightAnswer> call(
-            Purpose purpose,
-            Script script,
-            UsageKey key,
-            List<String> scriptKeys,
-            Function<ServerClock, String[]> arguments) {
+            Purpose purpose, Script script, UsageKey key, List<String> scriptKeys, Function<Link, String[]> arguments) {
         return run(purpose, script, key, scriptKeys, arguments)
                 .thenCompose(answer -> answer.isUnreadable()
                         ? CacheEntry.discard(scripts, keys.of(key), answer.text(1))
@@ -333,11 +329,7 @@ final class RedisFlightStore implements FlightStore {
     }
 
     private CompletionStage<FlightAnswer> run(
-            Purpose purpose,
-            Script script,
-            UsageKey key,
-            List<String> scriptKeys,
-            Function<ServerClock, String[]> arguments) {
+            Purpose purpose, Script script, UsageKey key, List<String> scriptKeys, Function<Link, String[]> arguments) {
         return scripts.run(
                         purpose, RedisFlightStore::hasWritten, script, scriptKeys, arguments, RedisFlightStore::learn)
                 .thenApply(parts -> FlightAnswer.of(key, keys.of(key), parts));

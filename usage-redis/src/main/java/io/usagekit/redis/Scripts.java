@@ -3,6 +3,7 @@ package io.usagekit.redis;
 import io.usagekit.UsageCacheException;
 import io.usagekit.redis.internal.Connections;
 import io.usagekit.redis.internal.GuardedConnection.Purpose;
+import io.usagekit.redis.internal.Link;
 import io.usagekit.redis.internal.RedisErrors;
 import io.usagekit.redis.internal.ServerClock;
 import java.util.List;
@@ -27,9 +28,9 @@ final class Scripts {
         return connections;
     }
 
-    /** Returns the channel on which to publish an entry's sharded wake-ups; empty where none are sharded. */
-    String shard(RedisKeys keys, String entry) {
-        return connections.areSharded() ? keys.shard(entry) : "";
+    /** Returns the channel on which a server is to publish an entry's sharded wake-ups; empty where none are sharded. */
+    String shard(Link redis, RedisKeys keys, String entry) {
+        return connections.areSharded() && redis.scripts().mayShardWakeUps() ? keys.shard(entry) : "";
     }
 
     /**
@@ -41,13 +42,27 @@ final class Scripts {
      */
     CompletionStage<List<Object>> run(
             Purpose purpose, Predicate<List<Object>> served, Script script, List<String> keys, String... arguments) {
-        return run(purpose, served, script, keys, clock -> arguments, (clock, answer) -> {});
+        return run(purpose, served, script, keys, redis -> arguments);
     }
 
     /**
      * Runs a script as {@link #run(Purpose, Predicate, Script, List, String...)} does.
      *
-     * @param arguments those of the script, by the clock of the server that is to run it
+     * @param arguments those of the script, by what is known of the server that is to run it
+     */
+    CompletionStage<List<Object>> run(
+            Purpose purpose,
+            Predicate<List<Object>> served,
+            Script script,
+            List<String> keys,
+            Function<Link, String[]> arguments) {
+        return run(purpose, served, script, keys, arguments, (clock, answer) -> {});
+    }
+
+    /**
+     * Runs a script as {@link #run(Purpose, Predicate, Script, List, String...)} does.
+     *
+     * @param arguments those of the script, by what is known of the server that is to run it
      * @param onAnswer receives the clock of the server that has run it, before the answer is used
      */
     CompletionStage<List<Object>> run(
@@ -55,10 +70,10 @@ final class Scripts {
             Predicate<List<Object>> served,
             Script script,
             List<String> keys,
-            Function<ServerClock, String[]> arguments,
+            Function<Link, String[]> arguments,
             BiConsumer<ServerClock, List<Object>> onAnswer) {
         return connections.dispatch(keys.get(0), purpose, served, redis -> {
-            CompletableFuture<List<Object>> sent = script.run(redis, keys, arguments.apply(redis.clock()));
+            CompletableFuture<List<Object>> sent = script.run(redis, keys, arguments.apply(redis));
             CompletableFuture<List<Object>> answer = sent.thenApply(parts -> {
                 onAnswer.accept(redis.clock(), parts);
                 return parts;

@@ -118,13 +118,14 @@ end
 
 -- Wakes the loads that wait for this entry: on the shard's channel, if there is one ('' if not) and this server publishes on it, else on the channel of
 -- all nodes. This server doesn't before Redis 7, where this user may not, and where another node has the channel's hash slot. Returns the answer with
--- one more part: an empty list, or one with the reason if this user may not publish at all. That is no failure of the script, which has
--- written: loads that wait also poll.
+-- one more part, a list of two texts: the error of SPUBLISH and that of PUBLISH, each '' if there is none. That is no failure of the script,
+-- which has written: loads that wait also poll.
 local function wake(channel, shard, entry, answer)
-    local published = shard ~= '' and redis.pcall('SPUBLISH', shard, entry)
-    if type(published) ~= 'number' then
-        published = redis.pcall('PUBLISH', channel, entry)
-    end
-    answer[#answer + 1] = type(published) == 'table' and {published.err} or {}
+    local sharded = shard == '' and {err = ''} or redis.pcall('SPUBLISH', shard, entry)
+    local published = type(sharded) == 'number' and sharded or redis.pcall('PUBLISH', channel, entry)
+    answer[#answer + 1] = {
+        type(sharded) == 'table' and sharded.err or '',
+        type(published) == 'table' and published.err or ''
+    }
     return answer
 end

@@ -43,6 +43,31 @@ class RedisErrorsTest {
                 .isFalse();
     }
 
+    /** By Redis 6.2, 7.0 and 8.0. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "-NOPERM this user has no permissions to run the 'publish' command or its subcommand",
+                "@user_script: 57: Unknown Redis command called from Lua script",
+                "ERR The user executing the script can't run this command or subcommand",
+                "ERR The user executing the script can't publish to the channel mentioned in the command",
+                "ERR ACL failure in script: User usage has no permissions to run the 'spublish' command",
+            })
+    void takesARefusedCommandOfAScriptForPermanent(String text) {
+        assertThat(RedisErrors.isPermanent(reply(text))).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "ERR Script attempted to access a non local key in a cluster node",
+                "ERR Script attempted to access keys that do not hash to the same slot",
+            })
+    void takesNoPublicationElsewhereForPermanent(String text) {
+        assertThat(RedisErrors.isPermanent(reply(text))).isFalse();
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {

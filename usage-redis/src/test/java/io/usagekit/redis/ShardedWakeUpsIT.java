@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -95,6 +96,17 @@ class ShardedWakeUpsIT extends ClusterFixture {
             acquire(store, i);
             return succeeds(store.release(key(i), "token")) && wakeUps.get() > before;
         });
+    }
+
+    /** Returns how many publications of scripts a node has refused for want of a permission. */
+    private long refusedPublications(int node) {
+        AtomicLong refused = new AtomicLong();
+        with(
+                node,
+                redis -> redis.aclLog().stream()
+                        .filter(entry -> "lua".equals(entry.get("context")))
+                        .forEach(entry -> refused.addAndGet(Long.parseLong(String.valueOf(entry.get("count"))))));
+        return refused.get();
     }
 
     private void move(int slot, int from, int to) {
@@ -211,7 +223,11 @@ class ShardedWakeUpsIT extends ClusterFixture {
                 FlightStore.Registration waits = register(waiting, figure)) {
             assertThat(waits).isNotNull();
             assertWakes(leading, figure);
+            assertWakes(leading, figure);
             assertThat(calls(0, "spublish")).isZero();
+            assertThat(refusedPublications(0))
+                    .as("SPUBLISH isn't tried again after a refusal")
+                    .isOne();
             assertThat(log.lines("WARN"))
                     .hasSize(RedisCluster.MASTERS)
                     .allMatch(line -> line.contains("refuses subscriptions to sharded wake-ups"));

@@ -33,9 +33,12 @@ public final class RedisErrors {
             "ERR SELECT is not allowed",
             UNKNOWN_COMMAND);
 
-    /** What the reply to a script contains that lacks a permission, before Redis 7 and since. */
-    private static final List<String> REFUSED_SCRIPT =
-            List.of("-NOPERM ", "can't run this command or subcommand", "ACL failure in script");
+    /** What the reply to a script contains that lacks a permission, before Redis 7 and since, or one of whose commands the server doesn't have. */
+    private static final List<String> REFUSED_SCRIPT = List.of(
+            "-NOPERM ",
+            "The user executing the script can't ",
+            "ACL failure in script",
+            "Unknown Redis command called from ");
 
     /** What the replies of a server contain that has become a replica: to a write, to one of a script before Redis 7, to any command. */
     private static final List<String> READ_ONLY = List.of("READONLY ", "-READONLY ", "MASTERDOWN ");

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What a server does with the scripts of this user: whether it executes them, and whether it publishes the wake-ups of those that it executes. Nodes
- * of a cluster may differ in that. Thread-safe.
+ * What a server does with the scripts of this user: whether it executes them, and whether it publishes the wake-ups of those that it executes, sharded ones
+ * ({@code SPUBLISH}) among them. Nodes of a cluster may differ in that. Thread-safe.
  */
 public final class ScriptSupport {
 
@@ -24,6 +24,8 @@ public final class ScriptSupport {
     private final OutageLog wakeUps;
     /** When a script is tried next although the last one was refused, in nanoseconds. */
     private final AtomicLong nextScript = new AtomicLong();
+    /** When a sharded wake-up is tried next although one was refused, in nanoseconds. */
+    private volatile long nextShardedWakeUp = System.nanoTime();
 
     /**
      * Creates it for a server that hasn't refused anything.
@@ -54,6 +56,11 @@ public final class ScriptSupport {
         return now - due >= 0 && nextScript.compareAndSet(due, now + Connector.RETRY_NANOS);
     }
 
+    /** Whether wake-ups may be sharded: not for a minute after one was refused for good, as it is before Redis 7 and for a user who may not. */
+    public boolean mayShardWakeUps() {
+        return System.nanoTime() - nextShardedWakeUp >= 0;
+    }
+
     /** Returns the states to hand to {@link #executed} and {@link #failed}; to be read before the script is sent. */
     public States states() {
         return new States(refusal.state(), wakeUps.state());
@@ -62,13 +69,18 @@ public final class ScriptSupport {
     /** Takes note that a script was executed. One that has published a wake-up says so by the last part of its answer, a list: see {@code wake} in {@code state.lua}. */
     public void executed(States before, List<Object> answer) {
         refusal.end();
-        if (answer.isEmpty() || !(answer.get(answer.size() - 1) instanceof List<?> refused)) {
+        if (answer.isEmpty() || !(answer.get(answer.size() - 1) instanceof List<?> refusals)) {
             return;
         }
-        if (refused.isEmpty()) {
+        String sharded = String.valueOf(refusals.get(0));
+        String published = String.valueOf(refusals.get(1));
+        if (!sharded.isEmpty() && RedisErrors.isPermanent(new RedisCommandExecutionException(sharded))) {
+            nextShardedWakeUp = System.nanoTime() + ShardedWakeUps.REFUSED_NANOS;
+        }
+        if (published.isEmpty()) {
             wakeUps.end();
         } else {
-            var error = new RedisCommandExecutionException(String.valueOf(refused.get(0)));
+            var error = new RedisCommandExecutionException(published);
             wakeUps.begin(before.wakeUps(), RedisErrors.refused(server, error));
         }
     }

@@ -23,7 +23,9 @@ import java.util.function.Consumer;
  */
 public final class ShardedWakeUps {
 
-    private static final long REFUSED_NANOS = TimeUnit.MINUTES.toNanos(1);
+    /** How long a server isn't asked again that has refused a sharded subscription or publication. */
+    static final long REFUSED_NANOS = TimeUnit.MINUTES.toNanos(1);
+
     private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
     /** Refusal of subscriptions by a master, which isn't asked again until then, in nanoseconds. */
