@@ -5,17 +5,20 @@ import io.lettuce.core.cluster.SlotHash;
 import io.lettuce.core.cluster.models.partitions.RedisClusterNode;
 import io.lettuce.core.cluster.models.partitions.RedisClusterNode.NodeFlag;
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Which master has which hash slot, as one node or several nodes see it. Where they differ, the later configuration epoch decides, as it
- * does among the nodes themselves: a master that was replaced while it was away still claims its slots. Immutable.
+ * does among the nodes themselves: a master that was replaced while it was away still claims its slots, and to be a master. Immutable.
  */
 public final class Topology {
 
@@ -109,15 +112,18 @@ public final class Topology {
 
     private static Topology merged(List<? extends Iterable<RedisClusterNode>> views) {
         @Nullable RedisClusterNode[] best = new @Nullable RedisClusterNode[SlotHash.SLOT_COUNT];
-        Set<String> masters = new HashSet<>();
+        Map<String, RedisClusterNode> latest = new HashMap<>();
         Set<String> failed = new HashSet<>();
         for (Iterable<RedisClusterNode> view : views) {
             for (RedisClusterNode node : view) {
                 if (node.is(NodeFlag.FAIL)) {
                     failed.add(address(node));
                 }
-                if (isMaster(node) && !node.is(NodeFlag.NOADDR) && !node.is(NodeFlag.HANDSHAKE)) {
-                    masters.add(address(node));
+                if (node.is(NodeFlag.NOADDR) || node.is(NodeFlag.HANDSHAKE)) {
+                    continue;
+                }
+                latest.merge(address(node), node, Topology::later);
+                if (isMaster(node)) {
                     node.forEachSlot(slot -> {
                         RedisClusterNode other = best[slot];
                         if (other == null || other.getConfigEpoch() < node.getConfigEpoch()) {
@@ -140,9 +146,21 @@ public final class Topology {
             }
             covered &= owner != null && !failed.contains(address(owner));
         }
+        Set<String> masters = latest.values().stream()
+                .filter(Topology::isMaster)
+                .map(Topology::address)
+                .collect(Collectors.toCollection(HashSet::new));
         masters.removeAll(failed);
         masters.addAll(addresses);
         return new Topology(owners, masters, addresses, ids, covered);
+    }
+
+    /** Returns what was said of a node later: nodes give a replica the epoch of its master. Of two with the same epoch, which says that it is a master. */
+    private static RedisClusterNode later(RedisClusterNode one, RedisClusterNode other) {
+        boolean isOther = one.getConfigEpoch() == other.getConfigEpoch()
+                ? isMaster(other)
+                : one.getConfigEpoch() < other.getConfigEpoch();
+        return isOther ? other : one;
     }
 
     private static boolean isMaster(RedisClusterNode node) {

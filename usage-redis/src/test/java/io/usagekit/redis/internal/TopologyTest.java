@@ -41,6 +41,32 @@ class TopologyTest {
         }
     }
 
+    /** It is asked right after it was started again, and not again before something fails. */
+    @Test
+    void takesAFormerMasterForNoneThatHasNotLearntOfItsSuccessor() {
+        Partitions former =
+                view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, "slave", 1, ""));
+        Partitions present =
+                view(node(ONE, OLD_MASTER, "slave", 2, ""), node(TWO, NEW_MASTER, "myself,master", 2, "0-16383"));
+        for (List<Partitions> views : List.of(List.of(former, present), List.of(present, former))) {
+            assertThat(of(views).masters()).containsExactly(NEW_MASTER);
+        }
+    }
+
+    /** Slots may move to it next. */
+    @Test
+    void knowsAMasterWithoutSlots() {
+        for (String flags : List.of("master", "slave")) {
+            Partitions one =
+                    view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, flags, 1, ""));
+            Partitions two =
+                    view(node(ONE, OLD_MASTER, "master", 1, "0-16383"), node(TWO, NEW_MASTER, "myself,master", 1, ""));
+            for (List<Partitions> views : List.of(List.of(one, two), List.of(two, one))) {
+                assertThat(of(views).masters()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
+            }
+        }
+    }
+
     @Test
     void leavesOutANodeThatIsInAnotherClusterByNow() {
         String three = "3".repeat(40);
