@@ -2,6 +2,8 @@ package io.usagekit.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lettuce.core.RedisCommandTimeoutException;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisFuture;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
@@ -41,13 +43,9 @@ class LivenessProbeTest {
 
     @Test
     void sendsPingsLessAndLessOftenWhileAnswersAreLate() {
-        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
-                this::connection,
-                new Failover(),
-                ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1)));
+        Connector<StatefulRedisConnection<String, String>> connector = connector(this::connection);
         StatefulRedisConnection<String, String> connection = connector.attempt().join();
-        LivenessProbe<StatefulRedisConnection<String, String>> probe =
-                new LivenessProbe<>(connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, () -> {});
+        LivenessProbe<StatefulRedisConnection<String, String>> probe = probe(connector, TIMEOUT, new AtomicInteger());
 
         probe.start(connection);
         for (int late = 1; late <= 14; late++) {
@@ -64,13 +62,9 @@ class LivenessProbeTest {
     @Test
     void replacesASilentConnectionAfterTwoTimeoutsAndEachFurtherOneAfterTwiceAsLong() {
         List<AtomicInteger> closed = new ArrayList<>();
-        Connector<StatefulRedisConnection<String, String>> connector = new Connector<>(
-                () -> silentConnection(closed),
-                new Failover(),
-                ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1)));
+        Connector<StatefulRedisConnection<String, String>> connector = connector(() -> silentConnection(closed));
         AtomicInteger silences = new AtomicInteger();
-        LivenessProbe<StatefulRedisConnection<String, String>> probe = new LivenessProbe<>(
-                connector, TIMEOUT, new Timeouts(scheduler()), answered -> {}, silences::incrementAndGet);
+        LivenessProbe<StatefulRedisConnection<String, String>> probe = probe(connector, TIMEOUT, silences);
 
         long began = System.nanoTime();
         probe.start(connector.attempt().join());
@@ -89,15 +83,8 @@ class LivenessProbeTest {
     @Test
     void sendsOnePingForAllThatStartTheProbeAndNoneOnAClosedConnection() {
         List<AtomicInteger> closed = new ArrayList<>();
-        LivenessProbe<StatefulRedisConnection<String, String>> probe = new LivenessProbe<>(
-                new Connector<>(
-                        () -> silentConnection(closed),
-                        new Failover(),
-                        ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1))),
-                TIMEOUT,
-                new Timeouts(scheduler()),
-                answered -> {},
-                () -> {});
+        LivenessProbe<StatefulRedisConnection<String, String>> probe =
+                probe(connector(() -> silentConnection(closed)), TIMEOUT, new AtomicInteger());
         StatefulRedisConnection<String, String> connection = silentConnection(closed);
         probe.start(connection);
         probe.start(connection);
@@ -110,13 +97,100 @@ class LivenessProbeTest {
         assertThat(probe.isPending(ended)).isFalse();
     }
 
+    /** The next call makes another connection. */
+    @Test
+    void leavesAConnectionThatWasClosedMeanwhile() {
+        List<AtomicInteger> closed = new ArrayList<>();
+        Connector<StatefulRedisConnection<String, String>> connector = connector(() -> silentConnection(closed));
+        AtomicInteger silences = new AtomicInteger();
+        LivenessProbe<StatefulRedisConnection<String, String>> probe = probe(connector, TIMEOUT, silences);
+        StatefulRedisConnection<String, String> connection = connector.attempt().join();
+        probe.start(connection);
+        closed.get(0).set(1);
+        Objects.requireNonNull(timers.poll(), "no timeout").run();
+
+        assertThat(silences).hasValue(0);
+        assertThat(closed.get(0)).as("not closed by the probe").hasValue(1);
+        assertThat(probe.isPending(connection)).isFalse();
+    }
+
+    /** Lettuce's own timeout may be shorter than the patience, and longer. */
+    @Test
+    void sendsAnotherPingAfterATimeoutOfTheClientUntilThePatienceIsOver() {
+        List<AtomicInteger> closed = new ArrayList<>();
+        List<CompletableFuture<String>> pongs = new ArrayList<>();
+        Connector<StatefulRedisConnection<String, String>> connector = connector(() -> connection(closed, () -> {
+            pongs.add(new CompletableFuture<>());
+            return pongs.get(pongs.size() - 1);
+        }));
+        AtomicInteger silences = new AtomicInteger();
+        Duration commandTimeout = Duration.ofMillis(500);
+        StatefulRedisConnection<String, String> connection = connector.attempt().join();
+        long before = System.nanoTime();
+        probe(connector, commandTimeout, silences).start(connection);
+        long began = System.nanoTime();
+        RedisCommandTimeoutException timeout = new RedisCommandTimeoutException();
+        pongs.get(0).completeExceptionally(timeout);
+        if (System.nanoTime() - before < commandTimeout.multipliedBy(2).toNanos()) {
+            assertThat(pongs).hasSize(2);
+            assertThat(delays.get(1)).as("what is left of the patience").isLessThan(delays.get(0));
+            assertThat(silences).hasValue(0);
+        }
+
+        Redis.eventually(
+                "the patience is over",
+                () -> System.nanoTime() - began > commandTimeout.multipliedBy(2).toNanos());
+        pongs.get(pongs.size() - 1).completeExceptionally(timeout);
+        assertThat(silences).hasValue(1);
+        assertThat(closed.get(0)).as("times the silent connection was closed").hasValue(1);
+    }
+
+    @Test
+    void replacesAConnectionThatIsOpenAndFailsAtOnce() {
+        List<AtomicInteger> closed = new ArrayList<>();
+        Connector<StatefulRedisConnection<String, String>> connector = connector(
+                () -> connection(closed, () -> CompletableFuture.failedFuture(new RedisException("no event loop"))));
+        AtomicInteger silences = new AtomicInteger();
+        probe(connector, Duration.ofMinutes(1), silences)
+                .start(connector.attempt().join());
+        assertThat(silences).hasValue(1);
+        assertThat(closed.get(0)).hasValue(1);
+    }
+
+    private static Connector<StatefulRedisConnection<String, String>> connector(
+            Supplier<StatefulRedisConnection<String, String>> connect) {
+        return new Connector<>(
+                connect,
+                new Failover(),
+                ConnectionAttempt.Limits.of(GlobalEventExecutor.INSTANCE.newPromise(), Duration.ofMinutes(1)));
+    }
+
+    private LivenessProbe<StatefulRedisConnection<String, String>> probe(
+            Connector<StatefulRedisConnection<String, String>> connector,
+            Duration commandTimeout,
+            AtomicInteger silences) {
+        return new LivenessProbe<>(
+                connector, commandTimeout, new Timeouts(scheduler()), answered -> {}, silences::incrementAndGet);
+    }
+
     private StatefulRedisConnection<String, String> silentConnection(List<AtomicInteger> closed) {
+        return connection(closed, CompletableFuture::new);
+    }
+
+    /**
+     * Returns a connection.
+     *
+     * @param closed receives how often it is closed
+     * @param pong returns the answer of a PING
+     */
+    private StatefulRedisConnection<String, String> connection(
+            List<AtomicInteger> closed, Supplier<CompletableFuture<String>> pong) {
         AtomicInteger times = new AtomicInteger();
         closed.add(times);
         Object done = CompletableFuture.completedFuture(null);
         Object commands = proxy(
                 RedisAsyncCommands.class,
-                Map.of("ping", () -> proxy(RedisFuture.class, Map.of("toCompletableFuture", CompletableFuture::new))));
+                Map.of("ping", () -> proxy(RedisFuture.class, Map.of("toCompletableFuture", pong::get))));
         @SuppressWarnings("unchecked")
         StatefulRedisConnection<String, String> connection = (StatefulRedisConnection<String, String>) proxy(
                 StatefulRedisConnection.class,
