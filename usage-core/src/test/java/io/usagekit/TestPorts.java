@@ -106,6 +106,7 @@ final class TestPorts implements UsageCalculator {
         private final AtomicInteger puts = new AtomicInteger();
         private final AtomicInteger closes = new AtomicInteger();
         private volatile boolean down;
+        private volatile boolean memoryBroken;
         private volatile CompletableFuture<Void> writing = CompletableFuture.completedFuture(null);
 
         void goDown() {
@@ -114,6 +115,11 @@ final class TestPorts implements UsageCalculator {
 
         void comeBack() {
             down = false;
+        }
+
+        /** Sets whether looks into memory throw; they find nothing otherwise. */
+        void breakMemory(boolean broken) {
+            memoryBroken = broken;
         }
 
         /** Holds writes that begin from now on until {@link #releaseWrites}. */
@@ -156,6 +162,14 @@ final class TestPorts implements UsageCalculator {
             return down
                     ? CompletableFuture.failedFuture(new UsageCacheException("down", null))
                     : CompletableFuture.completedFuture(value);
+        }
+
+        @Override
+        public Optional<AgedUsage> near(UsageKey key) {
+            if (memoryBroken) {
+                throw new IllegalStateException("broken memory");
+            }
+            return Optional.empty();
         }
 
         @Override

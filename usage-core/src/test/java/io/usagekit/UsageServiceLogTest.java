@@ -98,6 +98,19 @@ class UsageServiceLogTest {
         assertThat(log.text()).doesNotContain("top-secret");
     }
 
+    /** Each call looks into memory twice. */
+    @Test
+    void logsOnceThatLooksIntoMemoryThrow() {
+        for (int incident = 1; incident <= 2; incident++) {
+            ports.cache.breakMemory(true);
+            ORGS.forEach(org -> service.get(org, MARCH));
+            assertThat(log.text().lines().filter(line -> line.contains("threw on a look into its memory")))
+                    .hasSize(incident);
+            ports.cache.breakMemory(false);
+            service.get(ORGS.get(0), MARCH);
+        }
+    }
+
     @Test
     void logsNothingWhileComputationsSucceedOrAreRefused() {
         ORGS.forEach(org -> service.get(org, MARCH));

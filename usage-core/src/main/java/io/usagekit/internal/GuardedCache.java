@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -26,12 +27,14 @@ final class GuardedCache {
 
     private static final Logger LOG = LoggerFactory.getLogger(UsageCache.class);
     private static final String THREW_IN_MEMORY =
-            "a usage cache threw on a look into its memory; the call goes on without that";
+            "a usage cache threw on a look into its memory; calls go on without that until one doesn't";
     private static final Duration SHORTEST = Duration.ofMillis(1);
 
     private final UsageCache cache;
     private final Limits limits;
     private final MissingFigures missing;
+    /** Whether the last look into memory threw, which is logged once for all in a row. */
+    private final AtomicBoolean memoryThrew = new AtomicBoolean();
 
     GuardedCache(UsageCache cache, Limits limits, LongSupplier ticker) {
         this.cache = cache;
@@ -57,9 +60,11 @@ final class GuardedCache {
     /** Passes the figure of the near cache to a function; null if there is none, or the function returns null. */
     <T> @Nullable T readNear(UsageKey key, UsageCache.NearReader<T> reader) {
         try {
-            return cache.readNear(key, reader);
+            T read = cache.readNear(key, reader);
+            looked();
+            return read;
         } catch (RuntimeException e) {
-            LOG.warn(THREW_IN_MEMORY, e);
+            threw(e);
             return null;
         }
     }
@@ -69,12 +74,26 @@ final class GuardedCache {
         return fromMemory(key, cache::fallback).filter(limits::isAlive);
     }
 
-    private static Optional<AgedUsage> fromMemory(UsageKey key, Function<UsageKey, Optional<AgedUsage>> memory) {
+    private Optional<AgedUsage> fromMemory(UsageKey key, Function<UsageKey, Optional<AgedUsage>> memory) {
         try {
-            return memory.apply(key);
+            Optional<AgedUsage> found = memory.apply(key);
+            looked();
+            return found;
         } catch (RuntimeException e) {
-            LOG.warn(THREW_IN_MEMORY, e);
+            threw(e);
             return Optional.empty();
+        }
+    }
+
+    private void looked() {
+        if (memoryThrew.get()) {
+            memoryThrew.set(false);
+        }
+    }
+
+    private void threw(RuntimeException e) {
+        if (memoryThrew.compareAndSet(false, true)) {
+            LOG.warn(THREW_IN_MEMORY, e);
         }
     }
 
