@@ -31,6 +31,22 @@ class UsageServiceTest {
         SingleFlight singleFlight() {
             return SingleFlights.inProcess();
         }
+
+        /** Who joins the load just before its end gets a figure of so long ago. */
+        @Test
+        void returnsAFigureWithTheTimeThatStoringTook() throws Exception {
+            ports.cache.holdWrites();
+            CompletionStage<UsageResult> answer = service.getAsync(ORG, MARCH);
+            ports.cache.awaitPuts(1);
+            ports.advance(Duration.ofMinutes(2));
+            CompletionStage<UsageResult> late = service.getAsync(ORG, MARCH);
+            ports.events.await("coalesced", 1);
+            ports.cache.releaseWrites();
+            UsageResult result = result(answer);
+            assertThat(result.age()).contains(Duration.ofMinutes(2));
+            assertThat(result.freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(result(late).freshness()).isEqualTo(Freshness.STALE);
+        }
     }
 
     @Nested
@@ -389,7 +405,7 @@ class UsageServiceTest {
             assertThat(ports.events.names()).isEmpty();
         }
 
-        private static <T> T result(CompletionStage<T> stage) throws Exception {
+        static <T> T result(CompletionStage<T> stage) throws Exception {
             return stage.toCompletableFuture().get(30, TimeUnit.SECONDS);
         }
     }

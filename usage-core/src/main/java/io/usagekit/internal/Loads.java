@@ -110,8 +110,24 @@ final class Loads {
                         ? next.exceptionallyCompose(newer -> running)
                         : next;
             }
+            if (outcome != null && purpose == Purpose.MISS && isOfBefore(load, outcome)) {
+                return CompletableFuture.completedFuture(
+                        LoadOutcome.cached(outcome.figure().get()));
+            }
             return failure == null ? running : CompletableFuture.failedFuture(failure);
         });
+    }
+
+    /**
+     * Whether a caller that has joined a load got a figure of before its call: its age decides then how fresh it is, as that of a cached one. The age of one
+     * whose source lags doesn't say when it was computed.
+     */
+    private boolean isOfBefore(UsageLoad load, LoadOutcome outcome) {
+        boolean isOwn = load.isLeader() && outcome.origin() == Origin.COMPUTED;
+        return !isOwn
+                && outcome.figure()
+                        .filter(figure -> figure.age().compareTo(load.waited()) > 0 && !isOfSourceThatLags(figure))
+                        .isPresent();
     }
 
     /** Whether the period ended while the figure was computed: another one is better, but this one better than none. */

@@ -121,6 +121,11 @@ final class UsageLoad implements FlightTask {
         return Duration.ofNanos(deadline - computations.now());
     }
 
+    /** The time that has passed since the call. */
+    Duration waited() {
+        return terms.timeout().minus(left());
+    }
+
     /** A stored figure must be younger than this to make the computation unnecessary. */
     Duration acceptableAge() {
         return terms.acceptableAge();

@@ -1,6 +1,7 @@
 package io.usagekit.internal.flight;
 
 import io.usagekit.LoadOutcome;
+import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.LoadTerms;
 import io.usagekit.UsageKey;
 import java.util.Objects;
@@ -107,8 +108,15 @@ abstract class Flight {
         }
     }
 
+    /** Completes it; a figure that was computed has grown older while it was stored. */
     final void complete(LoadOutcome result) {
-        end(() -> {}, () -> outcome.complete(result));
+        LoadOutcome present = result.origin() == Origin.COMPUTED
+                ? result.figure()
+                        .map(task()::atPresentAge)
+                        .map(LoadOutcome::computed)
+                        .orElse(result)
+                : result;
+        end(() -> {}, () -> outcome.complete(present));
     }
 
     final void fail(Throwable error) {

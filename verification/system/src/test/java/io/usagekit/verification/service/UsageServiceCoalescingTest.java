@@ -7,6 +7,7 @@ import static io.usagekit.verification.service.ServiceFixture.assertFigure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
@@ -150,6 +151,40 @@ class UsageServiceCoalescingTest {
         assertLabel("2026-03", ServiceFixture.done(asMonth));
         assertLabel("2026-03-01T00:00:00Z/2026-04-01T00:00:00Z", ServiceFixture.done(asWindow));
         assertThat(fixture.calculator.calls()).isEqualTo(1);
+    }
+
+    /** The figure that it gets may be of before its call, by as long as the computation takes. */
+    @Test
+    void whoJoinsALongLoadLateGetsNoFigureOfLongBeforeAsFresh() throws InterruptedException {
+        UsageService service = fixture.open(fixture.builder().refreshAfter(Duration.ofSeconds(5)));
+        fixture.calculator.hold();
+        Future<UsageResult> first = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
+        fixture.clock.advance(Duration.ofSeconds(2));
+        Future<UsageResult> soon = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("coalesced", 1);
+        fixture.clock.advance(Duration.ofSeconds(2));
+        fixture.calculator.release();
+        assertThat(ServiceFixture.done(first).freshness()).isEqualTo(Freshness.FRESH);
+        assertThat(ServiceFixture.done(soon).freshness()).isEqualTo(Freshness.FRESH);
+
+        fixture.cache.invalidate(KEY);
+        fixture.calculator.hold();
+        first = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.calculator.awaitBegun(1);
+        fixture.clock.advance(Duration.ofSeconds(6));
+        Future<UsageResult> late = fixture.call(() -> service.get(ORG, MARCH));
+        Future<UsageResult> renewal = fixture.call(() -> service.refresh(ORG, MARCH));
+        fixture.events.await("coalesced", 3);
+        fixture.calculator.release();
+        assertThat(ServiceFixture.done(first).freshness())
+                .as("computed while its caller waited")
+                .isEqualTo(Freshness.FRESH);
+        assertThat(ServiceFixture.done(late).freshness()).isEqualTo(Freshness.STALE);
+        assertThat(ServiceFixture.done(late).age()).contains(Duration.ofSeconds(6));
+        assertThat(ServiceFixture.done(renewal).freshness())
+                .as("of a refresh, which joins any computation")
+                .isEqualTo(Freshness.FRESH);
     }
 
     @Test

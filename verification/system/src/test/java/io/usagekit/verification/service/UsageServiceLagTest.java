@@ -73,6 +73,23 @@ class UsageServiceLagTest {
         return result.age().orElseThrow();
     }
 
+    /** Its age doesn't say when it was computed. */
+    @Test
+    void whoJoinsALoadGetsWhatItsLeaderDoes() throws InterruptedException {
+        UsageService service = fixture.open(builder());
+        source.lag = Duration.ofMinutes(2);
+        source.gate = new CountDownLatch(1);
+        Future<UsageResult> first = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("miss", 1);
+        Future<UsageResult> other = fixture.call(() -> service.get(ORG, MARCH));
+        fixture.events.await("coalesced", 1);
+        source.gate.countDown();
+        for (Future<UsageResult> caller : List.of(first, other)) {
+            assertThat(ServiceFixture.done(caller).freshness()).isEqualTo(Freshness.FRESH);
+            assertThat(age(ServiceFixture.done(caller))).isEqualTo(Duration.ofMinutes(2));
+        }
+    }
+
     @Test
     void countsRefreshAfterFromTheState() {
         UsageService service = fixture.open(builder());
