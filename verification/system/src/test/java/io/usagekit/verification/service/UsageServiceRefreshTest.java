@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.usagekit.Freshness;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
+import io.usagekit.UsageKey;
+import io.usagekit.UsageListener;
 import io.usagekit.UsageMetrics;
 import io.usagekit.UsageResult;
 import io.usagekit.UsageService;
@@ -18,6 +20,7 @@ import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -164,6 +167,31 @@ class UsageServiceRefreshTest {
             }
             assertThat(fixture.calculator.calls()).isEqualTo(1 + refresh);
         }
+    }
+
+    /** The interval of attempts counts from the start of one, the back-off from its failure; that lasts for half its length at least. */
+    @Test
+    void aHitDuringTheBackOffStartsNoLoad() throws InterruptedException {
+        AtomicInteger loads = new AtomicInteger();
+        UsageService service = fixture.open(
+                fixture.builder().errorBackOff(Duration.ofSeconds(10)).listener(new UsageListener() {
+                    @Override
+                    public void loadRequested(UsageKey key) {
+                        loads.incrementAndGet();
+                    }
+                }));
+        fixture.keep(Duration.ofMinutes(2));
+        fixture.calculator.hold();
+        service.get(ORG, MARCH);
+        fixture.calculator.awaitBegun(1);
+        fixture.clock.advance(Duration.ofSeconds(9));
+        fixture.database.goDown();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+
+        fixture.clock.advance(Duration.ofSeconds(2));
+        assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        assertThat(loads).hasValue(1);
     }
 
     @Test

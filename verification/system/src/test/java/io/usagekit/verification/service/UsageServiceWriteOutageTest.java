@@ -202,6 +202,30 @@ class UsageServiceWriteOutageTest {
         assertThat(service.get(ORG, MARCH).freshness()).isEqualTo(Freshness.FRESH);
     }
 
+    @Test
+    void spendsNoAttemptOnACopyWhoseRefreshIsNotDue() throws InterruptedException {
+        UsageService service =
+                fixture.open(builder().refreshAfter(Duration.ofSeconds(5)).maxConcurrentComputations(1));
+        service.get(FAILING, MARCH);
+        fixture.clock.advance(Duration.ofSeconds(6));
+        service.get(ORG, MARCH);
+        fixture.clock.advance(Duration.ofSeconds(3));
+        fixture.calculator.hold();
+        var unused = service.getAsync("org-125", MARCH);
+        fixture.calculator.awaitBegun(3);
+        service.get(FAILING, MARCH);
+        assertThat(fixture.events.count("refreshDropped"))
+                .as("the attempt of its interval")
+                .isOne();
+        fixture.calculator.release();
+        fixture.events.awaitLoads();
+        fixture.clock.advance(Duration.ofSeconds(1));
+
+        assertThat(service.get(FAILING, MARCH).freshness()).isEqualTo(Freshness.STALE);
+        callOften(service, Freshness.STALE);
+        assertThat(fixture.calculator.calls()).isEqualTo(4);
+    }
+
     /** The back-off lasts for half its length at least. */
     private void makeAnAttemptDueWhileOneBacksOff(UsageService service) {
         fixture.clock.advance(BACK_OFF.minusSeconds(1));
