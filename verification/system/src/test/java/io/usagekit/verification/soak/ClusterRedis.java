@@ -167,8 +167,8 @@ final class ClusterRedis implements SharedStore {
     }
 
     @Override
-    public int connections() {
-        return urls.stream().mapToInt(RedisAdmin::connections).sum();
+    public List<String> connections() {
+        return urls.stream().map(RedisAdmin::connections).flatMap(List::stream).toList();
     }
 
     @Override

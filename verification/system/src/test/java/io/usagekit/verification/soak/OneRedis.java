@@ -64,7 +64,7 @@ final class OneRedis implements SharedStore {
     }
 
     @Override
-    public int connections() {
+    public List<String> connections() {
         return RedisAdmin.connections(redis.url());
     }
 

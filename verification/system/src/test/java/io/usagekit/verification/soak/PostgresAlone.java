@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
@@ -39,13 +40,16 @@ record PostgresAlone(EmbeddedPostgresServer postgres, List<FaultyProxy> links) i
     }
 
     @Override
-    public int connections() {
+    public List<String> connections() {
         try (Connection connection = postgres.dataSource().getConnection();
                 Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select count(*) from pg_stat_activity"
-                        + " where backend_type = 'client backend' and pid <> pg_backend_pid()")) {
-            row.next();
-            return row.getInt(1);
+                ResultSet row = statement.executeQuery("select s::text from pg_stat_activity s"
+                        + " where s.backend_type = 'client backend' and s.pid <> pg_backend_pid()")) {
+            List<String> all = new ArrayList<>();
+            while (row.next()) {
+                all.add(row.getString(1));
+            }
+            return all;
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

@@ -40,15 +40,15 @@ final class RedisAdmin {
         }));
     }
 
-    /** Returns the number of connections of clients, without the one that asks. */
-    static int connections(String url) {
-        return ask(
-                url,
-                redis -> (int) redis.clientList()
-                                .lines()
-                                .filter(line -> !line.isBlank() && !SERVER.test(line))
-                                .count()
-                        - 1);
+    /** Returns the connections of clients, without the one that asks: lines of {@code CLIENT LIST}. */
+    static List<String> connections(String url) {
+        return ask(url, redis -> {
+            String own = "id=" + redis.clientId() + " ";
+            return redis.clientList()
+                    .lines()
+                    .filter(line -> !line.isBlank() && !line.startsWith(own) && !SERVER.test(line))
+                    .toList();
+        });
     }
 
     /** Sets a parameter of the servers; mending sets it back. */

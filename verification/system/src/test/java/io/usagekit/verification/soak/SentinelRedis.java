@@ -73,8 +73,11 @@ final class SentinelRedis implements SharedStore {
     }
 
     @Override
-    public int connections() {
-        return urls().stream().mapToInt(RedisAdmin::connections).sum();
+    public List<String> connections() {
+        return urls().stream()
+                .map(RedisAdmin::connections)
+                .flatMap(List::stream)
+                .toList();
     }
 
     @Override

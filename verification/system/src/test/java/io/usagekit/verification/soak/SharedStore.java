@@ -18,8 +18,8 @@ interface SharedStore extends AutoCloseable {
     /** Returns what can go wrong with it. */
     List<Fault> faults(Random random, Checker checker);
 
-    /** Returns the number of connections of the processes. */
-    int connections();
+    /** Returns the connections of the processes, a line for each. */
+    List<String> connections();
 
     /** Returns the most connections that there may be after all faults, if there were that many before. */
     default int mostConnections(int before) {

@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -85,7 +86,7 @@ class SoakIT {
                 launch(postgres, store);
                 until("all are served", () -> checker.told("get FRESH") > 500);
                 List<Member.Status> before = status();
-                int mostConnections = store.mostConnections(store.connections());
+                int mostConnections = store.mostConnections(store.connections().size());
 
                 Map<String, Integer> happened = makeTrouble(postgres, store, length);
 
@@ -94,10 +95,12 @@ class SoakIT {
                 System.out.println("SoakIT answers: " + checker);
                 store.cutOnce();
                 calmDown();
-                until("no connection too many", () -> store.connections() <= mostConnections);
+                until(
+                        () -> "no connection too many, of " + String.join("\n", store.connections()),
+                        () -> store.connections().size() <= mostConnections);
                 List<Member.Status> after = status();
                 System.out.println("SoakIT members before " + before + ", after " + after + "; connections at most "
-                        + mostConnections + ", after " + store.connections());
+                        + mostConnections + ", after " + store.connections().size());
                 assertThat(after).allSatisfy(status -> {
                     assertThat(status.threads())
                             .as("threads of a member, of whatever it began with")
@@ -197,11 +200,16 @@ class SoakIT {
     }
 
     private void until(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        until(() -> what, condition);
+    }
+
+    private void until(Supplier<String> what, BooleanSupplier condition) {
+        long began = System.nanoTime();
         while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime())
-                    .as("seed %s: %s; %s; %s", seed, what, checker, checker.violations())
-                    .isLessThan(deadline);
+            if (System.nanoTime() - began > PATIENCE.toNanos()) {
+                throw new AssertionError("seed " + seed + ": not within " + PATIENCE + ": " + what.get() + "; "
+                        + checker + "; " + checker.violations());
+            }
             pass(Duration.ofMillis(50));
         }
     }
