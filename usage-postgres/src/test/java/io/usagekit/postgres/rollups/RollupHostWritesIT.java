@@ -179,7 +179,8 @@ class RollupHostWritesIT {
             fixture.run(
                     "insert into {s}.event_deliveries values ('late', 'p', 'e9', 'success', '2026-03-17T09:30:00Z')");
             assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
-            assertReadFromRawRows("the operators of the statuses' type aren't where they were");
+            // Before PostgreSQL 16 the reason is its own error that the type of the operator is missing.
+            assertReadFromRawRows("a trigger failed to record, the last one: INSERT of", "event_deliveries");
             assertThatThrownBy(this::roll).hasMessageContaining("call install() again");
             assertThat(sent()).isEqualTo(new UsageMetrics(4, 28));
             rollups.install();
