@@ -287,7 +287,8 @@ from chunk
 order by project_id, n
 
 -- name: roll
--- Sums up the raw rows of the ranges by project and hour, and records deliveries whose event is missing as orphans. Each range is looked
+-- Sums up the raw rows of the ranges by project and hour, and records deliveries whose event is missing as orphans, and how far from their
+-- deliveries the other events are. Each range is looked
 -- up by the index, and each event by its id: the ranges have just been written, and have no statistics.
 -- Parameters: those of the fragments {span-in-chunk}, {events-in-chunk}, {deliveries-in-chunk} and {event-of-delivery}.
 with received as (
@@ -318,6 +319,8 @@ delivery as materialized (
         date_trunc('hour', delivery.created_at, 'UTC') as bucket,
         delivery.event_id,
         e.{event.id} is not null as has_event,
+        delivery.created_at,
+        case when isfinite(e.{event.created_at}) then e.{event.created_at}{event.at_utc} end as event_created_at,
         {delivery.octets_by_id} as octets,
         {delivery.lost_by_id} as lost
     from {rollups}.span s
@@ -351,6 +354,20 @@ recorded as (
     select distinct project_id, bucket, event_id
     from delivery
     where not has_event and event_id is not null
+),
+
+-- An event without a time that can be compared is of any time.
+reached as (
+    update {rollups}.state s
+    set event_age = greatest(s.event_age, d.age), event_delay = greatest(s.event_delay, d.delay)
+    from (
+        select
+            max(created_at - coalesce(event_created_at, '0001-01-01Z')) as age,
+            max(event_created_at - created_at) as delay
+        from delivery
+        where has_event
+    ) as d
+    where d.age > s.event_age or d.delay > s.event_delay
 )
 
 insert into {rollups}.rollup
@@ -584,7 +601,7 @@ from looked_at
 
 -- name: reset-state
 -- Records that no hour is rolled.
-update {rollups}.state set covered_before = null
+update {rollups}.state set covered_before = null, event_age = '0', event_delay = '0'
 
 -- name: reset-projects
 -- Records that no project is rolled.
@@ -618,8 +635,8 @@ delete from {rollups}.partition where role = any (:roles)
 
 -- name: record-partitions
 -- Records the tables below tables. Parameter: :roles, text[], of events and deliveries.
-insert into {rollups}.partition (role, relation, attached, filenode, expressions)
-select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end, n.expressions
+insert into {rollups}.partition (role, relation, attached, filenode, expressions, times)
+select n.role, n.relation, n.attached, case when not n.is_guarded then n.filenode end, n.expressions, n.times
 from {rollups}.partition_now n
 where n.role = any (:roles)
 

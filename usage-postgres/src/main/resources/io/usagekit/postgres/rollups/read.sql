@@ -1041,12 +1041,17 @@ cross join (
 
 -- fragment: state
 -- One row if these roll-ups were made for this mapping by this version. intact: whether the tables and triggers are as they were
--- recorded; covered_before: hours before it are rolled, -infinity if none are, or if rolled hours can't be relied on.
+-- recorded, as far as rolled hours of the window depend on them; covered_before: hours before it are rolled, -infinity if none are, or if rolled
+-- hours can't be relied on.
+--
+-- Parameters: :start and :end, the window, timestamptz.
 select intact, case when intact then coalesce(covered_before, '-infinity') else '-infinity' end as covered_before
 from (
     select
         covered_before,
-        {rollups}.is_intact({events.regclass}, {deliveries.regclass}) as intact
+        {rollups}.is_intact(
+            {events.regclass}, {deliveries.regclass}, :start::timestamptz, least(:end::timestamptz, covered_before)
+        ) as intact
     from {rollups}.state
     where version = {version} and settings = {settings}
     offset 0

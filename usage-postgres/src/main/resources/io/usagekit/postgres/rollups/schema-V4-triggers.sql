@@ -50,8 +50,8 @@ alter table {deliveries} enable always trigger {trigger.update};
 alter table {deliveries} enable always trigger {trigger.truncate};
 
 -- Records the triggers, the columns that they read, and the partitions.
-insert into {rollups}.partition (role, relation, attached, filenode, expressions)
-select role, relation, attached, case when not is_guarded then filenode end, expressions
+insert into {rollups}.partition (role, relation, attached, filenode, expressions, times)
+select role, relation, attached, case when not is_guarded then filenode end, expressions, times
 from {rollups}.partition_now;
 update {rollups}.host_table h
 set parents = {rollups}.parents(h.relation), functions = {functions};

@@ -8,6 +8,9 @@ create table {rollups}.state (
     settings text not null,
     covered_before timestamptz, -- null: nothing is rolled yet
     steps bigint not null default 0, -- counts the worker's steps, so that no two of them run at once
+    -- How long before its delivery, and how long after it, the event of any rolled one was created.
+    event_age interval not null default interval '0',
+    event_delay interval not null default interval '0',
     own_tables oid[] not null default array[]::oid[], -- which tables of this schema these rows belong to: others after a restore
     place text -- the server and the database in which they were created; null if unknown
 );
@@ -20,7 +23,7 @@ create table {rollups}.host_table (
     relation regclass not null, -- a dump has its name, so that a copy refers to its own table
     relation_oid oid not null default 0, -- the same table; a dump has the number, which no other table gets
     retained_oid oid not null default 0, -- the table of whose deleted rows the retained sums are
-    columns name[] not null, -- the mapped ones
+    columns name[] not null, -- the mapped ones; the third is the time
     -- The versions (xmin) of the catalog's rows of its triggers, their functions, mapped columns, and the labels of delivered statuses
     -- if these are of an enum. Each ALTER leaves another one, also one that is undone by the next: rows may have changed in between.
     catalog_rows xid[] not null default array[]::xid[],
@@ -41,8 +44,10 @@ create table {rollups}.partition (
     attached xid not null, -- the version (xmin) of its row in pg_inherits: another one after DETACH and ATTACH
     filenode oid, -- another one after TRUNCATE, if the table has no trigger for that; null if it has
     expressions oid[] not null, -- that generate its mapped columns: others after SET EXPRESSION, which rewrites values without a trigger
+    times tstzrange, -- of its rows, if the table at the top is divided by ranges of the time alone, and this one isn't divided
     primary key (role, relation)
 );
+create index partition_times_idx on {rollups}.partition (role, lower(times));
 create index partition_filenode_idx on {rollups}.partition (relation) where filenode is not null;
 create index partition_expressions_idx on {rollups}.partition (relation) where expressions <> array[]::oid[];
 
@@ -181,7 +186,7 @@ from {rollups}.host_table h;
 
 -- The tables below those of host_table now, as in partition. parent: the partitioned table above it, or the table that it inherits
 -- from; is_tracked: changes of its rows fire triggers, and a crash leaves them as they are; is_guarded: TRUNCATE fires its own trigger;
--- expressions: those of columns whose values they generate.
+-- expressions: those of columns whose values they generate; times: PostgreSQL writes them as FOR VALUES FROM ('lower') TO ('upper').
 create view {rollups}.partition_now as
 with recursive below as (
     select h.role, i.inhparent as parent, i.inhrelid as relation, i.xmin as attached
@@ -211,7 +216,22 @@ select
         join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where h.role = b.role
         order by a.attname
-    ) as expressions
+    ) as expressions,
+    (
+        select tstzrange((bound.texts[1] || zone.utc)::timestamptz, (bound.texts[2] || zone.utc)::timestamptz)
+        from {rollups}.host_table h
+        join pg_catalog.pg_partitioned_table k on k.partrelid = h.relation and k.partstrat = 'r' and k.partnatts = 1
+        join pg_catalog.pg_attribute a
+            on a.attrelid = k.partrelid and a.attnum = k.partattrs[0] and a.attname = h.columns[3]
+        cross join lateral (
+            select case a.atttypid when 'timestamp'::regtype then '+00' else '' end as utc
+        ) as zone
+        cross join lateral regexp_match(
+            pg_get_expr(c.relpartbound, c.oid),
+            '^FOR VALUES FROM \(''([0-9]+-[0-9][0-9]-[0-9][0-9] [-+:.0-9]+)''\) TO \(''([0-9]+-[0-9][0-9]-[0-9][0-9] [-+:.0-9]+)''\)$'
+        ) as bound (texts)
+        where h.role = b.role and h.relation = b.parent and c.relkind = 'r'
+    ) as times
 from below b
 join pg_catalog.pg_class c on c.oid = b.relation;
 
@@ -304,10 +324,16 @@ $usagekit$;
 -- Whether every change of these tables since the hours were rolled has fired the triggers, as far as the caller's snapshot shows: they
 -- are the tables of host_table, neither triggers, their functions nor mapped columns have been altered, no partition has been attached,
 -- detached, created, dropped, or emptied by name, no trigger has failed, the rows of these roll-ups are in the tables that they were
--- written in, and the watermark isn't behind the rolled hours. Called by each statement that reads figures. Its query has no parameter, so
--- that its plan is kept in the session.
-create function {rollups}.is_intact(events regclass, deliveries regclass) returns boolean
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $usagekit$
+-- written in, and the watermark isn't behind the rolled hours. Called by each statement that reads figures.
+--
+-- Of the hours in [rolled_from, rolled_to), if these are given, the answer is the same with partitions that hold none of their rows, and no event
+-- of their deliveries, left aside: where the recorded partitions cover that time, and are attached as they were, no other one can hold rows of it,
+-- since partitions of a table don't overlap. So few of thousands are read. Where they don't cover it, or are more than 500, all are compared.
+create function {rollups}.is_intact(
+    events regclass, deliveries regclass, rolled_from timestamptz default null, rolled_to timestamptz default null
+) returns boolean
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $usagekit$
 declare
     compared record;
 begin
@@ -318,12 +344,40 @@ begin
             h.catalog_rows = n.catalog_rows
             and h.relation_oid = h.relation::oid
             and n.is_permanent
-            and h.partitions_digest = n.partitions_digest
+            and (
+                coalesce(
+                    (
+                        select sum(least(upper(p.times), upper(t.times)) - greatest(lower(p.times), lower(t.times)))
+                        from (
+                            select p.relation, p.attached, p.times
+                            from {rollups}.partition p
+                            where p.role = h.role
+                                and lower(p.times) < upper(t.times)
+                                and lower(p.times) >= (
+                                    select lower(b.times)
+                                    from {rollups}.partition b
+                                    where b.role = h.role and lower(b.times) <= lower(t.times)
+                                    order by lower(b.times) desc
+                                    limit 1
+                                )
+                            order by lower(p.times)
+                            limit 500
+                        ) as p
+                        cross join lateral (
+                            select
+                            from pg_inherits i
+                            where i.inhrelid = p.relation and i.inhparent = h.relation and i.xmin = p.attached
+                            offset 0
+                        ) as i
+                    ) = upper(t.times) - lower(t.times),
+                    false
+                )
+                or h.partitions_digest = n.partitions_digest
+            )
         ) as is_same,
-        (
-            select (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
-                and s.own_tables = {own_tables}
-            from {rollups}.state s
+        bool_and(
+            (extract(epoch from s.covered_before) <= pg_sequence_last_value({mark_before}::regclass)) is not false
+            and s.own_tables = {own_tables}
         ) as is_watched,
         not exists (select from {rollups}.reset_request) and not exists (
             select
@@ -332,8 +386,17 @@ begin
             where p.filenode is not null and c.relfilenode is distinct from p.filenode
         ) as is_recorded
     into compared
-    from {rollups}.host_table h
-    join {rollups}.host_table_now n on n.role = h.role;
+    from {rollups}.state s
+    cross join {rollups}.host_table h
+    join {rollups}.host_table_now n on n.role = h.role
+    cross join lateral (
+        select
+            case
+                when rolled_from >= rolled_to then null
+                when h.role = 'events' then tstzrange(rolled_from - s.event_age, rolled_to + s.event_delay)
+                else tstzrange(rolled_from, rolled_to)
+            end as times
+    ) as t;
     return coalesce(
         compared.is_same and compared.is_watched and compared.is_recorded and compared.events_oid = events and compared.deliveries_oid = deliveries,
         false
@@ -428,7 +491,7 @@ $usagekit$;
 create function {rollups}.forget() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
 begin
-    update {rollups}.state set covered_before = null, steps = steps + 1;
+    update {rollups}.state set covered_before = null, steps = steps + 1, event_age = '0', event_delay = '0';
     delete from {rollups}.project;
 end
 $usagekit$;
@@ -647,6 +710,6 @@ grant execute on function
     {rollups}.restored_tables(regclass, regclass),
     {rollups}.parents(regclass),
     {rollups}.describe(regclass, name[]),
-    {rollups}.is_intact(regclass, regclass),
+    {rollups}.is_intact(regclass, regclass, timestamptz, timestamptz),
     {rollups}.alterations(regclass, regclass)
 to public;

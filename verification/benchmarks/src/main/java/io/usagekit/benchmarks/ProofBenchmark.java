@@ -27,7 +27,8 @@ final class ProofBenchmark {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final UsageKey KEY = new UsageKey("org-1", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final String PROOF =
-            "select %s_rollups.is_intact('%1$s.events'::regclass, '%1$s.event_deliveries'::regclass)";
+            "select %s_rollups.is_intact('%1$s.events'::regclass, '%1$s.event_deliveries'::regclass%2$s)";
+    private static final String OF_A_MONTH = ", '2026-03-01Z', '2026-04-01Z'";
 
     private final int times;
     private final int leaves;
@@ -50,15 +51,17 @@ final class ProofBenchmark {
             database.createGatewayTables(plain.schema(), 60_000);
             UsageCalculator proving = rolled(database, plain, "plain_rollups");
             UsageCalculator trusting = rolled(database, plain, "trusted_rollups");
-            database.run("create or replace function trusted_rollups.is_intact(events regclass, deliveries regclass)"
+            database.run("create or replace function trusted_rollups.is_intact(events regclass, deliveries regclass,"
+                    + " rolled_from timestamptz default null, rolled_to timestamptz default null)"
                     + " returns boolean language plpgsql stable as 'begin return true; end'");
             createPartitions(database);
             PostgresRollups.of(database.pool(), TableMapping.gateway("parted")).install();
             database.run("vacuum (analyze)");
             try (Connection connection = database.pool().getConnection();
                     PreparedStatement nothing = connection.prepareStatement("select true");
-                    PreparedStatement ofPlain = connection.prepareStatement(PROOF.formatted("plain"));
-                    PreparedStatement ofParted = connection.prepareStatement(PROOF.formatted("parted"))) {
+                    PreparedStatement ofPlain = connection.prepareStatement(PROOF.formatted("plain", ""));
+                    PreparedStatement ofParted = connection.prepareStatement(PROOF.formatted("parted", ""));
+                    PreparedStatement ofMonth = connection.prepareStatement(PROOF.formatted("parted", OF_A_MONTH))) {
                 return new Comparison(List.of(
                                 Peer.mean("a statement without anything", times, each -> repeat(nothing, each)),
                                 Peer.mean("the proof of plain tables", times, each -> repeat(ofPlain, each)),
@@ -66,6 +69,7 @@ final class ProofBenchmark {
                                         "the proof of " + leaves + " partitions",
                                         times,
                                         each -> repeat(ofParted, each)),
+                                Peer.mean("the proof of a month of them", times, each -> repeat(ofMonth, each)),
                                 Peer.mean("a figure without the proof", times, each -> repeat(trusting, each)),
                                 Peer.mean("a figure", times, each -> repeat(proving, each))))
                         .run(warmUp, rounds, progress);
