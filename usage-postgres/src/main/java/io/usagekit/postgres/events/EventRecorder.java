@@ -231,8 +231,11 @@ final class EventRecorder {
                 .flag("unbilled", duplicates == Duplicates.UNBILLED)
                 .text("table", sql.quoted("events").get(0))
                 .list(row -> {
-                    Event event = recorded(Objects.requireNonNull(byId.get(row.text("id"))), row);
-                    recorded.put(event.id(), event);
+                    NewEvent event = byId.get(row.text("id"));
+                    if (event == null) {
+                        throw new SQLException("a trigger has changed the event's id to " + row.text("id"));
+                    }
+                    recorded.put(event.id(), recorded(event, row));
                     projectIds.put(event.id(), row.text("project_id"));
                     haveUncheckedIds.add(row.flag("has_unchecked_id"));
                     return row.flag("has_old_endpoints");

@@ -23,6 +23,7 @@ import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -94,6 +95,21 @@ class LedgerSingleRecordingIT {
             }
         }
         assertThat(ids()).isEqualTo("next");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "key"})
+    void rejectsAListWithAnEventWhoseIdATriggerChanges(String key) {
+        String message = "a trigger has changed the event's id to another";
+        NewEvent changed = NewEvent.builder("p", "changed").idempotencyKey(key).build();
+        EventRepository ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        for (ThrowingCallable recording : List.<ThrowingCallable>of(
+                () -> ledger.recordAll(List.of(event("before"), changed)), () -> ledger.recordNew(List.of(changed)))) {
+            assertThatThrownBy(recording)
+                    .isInstanceOf(EventLedgerException.class)
+                    .hasMessageContaining(message);
+        }
+        assertThat(Database.query("select count(*) from " + events)).isEqualTo("0");
     }
 
     @ParameterizedTest
