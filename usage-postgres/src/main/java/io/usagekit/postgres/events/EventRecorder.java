@@ -349,13 +349,16 @@ final class EventRecorder {
                 .update();
     }
 
+    /** Records deliveries in the order of their ids, as events are. */
     List<Delivery> recordDeliveries(List<NewDelivery> deliveries) {
         Instant now = clock.instant();
         List<Delivery> recorded = each(deliveries, delivery -> Delivery.of(delivery, now));
         if (!recorded.isEmpty()) {
+            List<Delivery> sorted =
+                    recorded.stream().sorted(Comparator.comparing(Delivery::id)).toList();
             transactions.run(Jdbc.Mode.WRITE_LOOK_UPS, "the deliveries can't be recorded", connection -> {
                 boolean haveUncheckedIds = false;
-                for (List<Delivery> some : RecordingBatches.ofDeliveries(recorded)) {
+                for (List<Delivery> some : RecordingBatches.ofDeliveries(sorted)) {
                     haveUncheckedIds |= insertDeliveries(connection, some);
                 }
                 if (haveUncheckedIds) {

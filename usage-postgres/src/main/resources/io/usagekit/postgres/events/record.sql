@@ -422,8 +422,8 @@ order by n.endpoint_id collate "C"
 on conflict do nothing
 
 -- name: insert-deliveries
--- Records deliveries of events that exist in their project, and keeps these events from being deleted for good until this
--- transaction ends.
+-- Records deliveries of events that exist in their project, in the order of their ids, and keeps these events from being deleted for good until
+-- this transaction ends.
 --
 -- Parameters: arrays of equal length, :ids, :project_ids, :event_ids, :endpoint_ids, :statuses, :failure_reasons and :metadata of text,
 -- :created_ats of timestamptz; :table, the deliveries' table, qualified and quoted.
@@ -443,6 +443,7 @@ from
         :metadata::text[]
     ) as g (id, project_id, event_id, endpoint_id, status, created_at, failure_reason, metadata)
 join {lock_events}(:project_ids::text[], :event_ids::text[]) event on event.id = g.event_id and event.project_id = g.project_id
+order by g.id collate "C"
 returning id, tableoid <> (select to_regclass(:table)) and not (select {are_ids_entered}()) as has_unchecked_id
 
 -- name: lock-ids

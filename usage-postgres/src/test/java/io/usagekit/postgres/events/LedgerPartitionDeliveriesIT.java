@@ -28,6 +28,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Deliveries in partitions: their ids are entered as those of events are, and their events are found by entries. */
 class LedgerPartitionDeliveriesIT {
@@ -184,6 +186,37 @@ class LedgerPartitionDeliveriesIT {
         } finally {
             Database.execute("drop owned by " + role, "drop role " + role);
         }
+    }
+
+    /** A list that waits for a delivery of another transaction has inserted none which that one records later. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void areRecordedInOneOrder(boolean isPartitioned) throws Exception {
+        if (isPartitioned) {
+            partition(PartitionInterval.MONTH);
+            tables.enter();
+        } else {
+            ledger.record(PartitionedLedger.event("first", 0).build());
+        }
+        List<NewDelivery> list =
+                List.of(PartitionedLedger.delivery("b", "first", 0), PartitionedLedger.delivery("a", "first", 0));
+        ExecutorService thread = Executors.newSingleThreadExecutor();
+        try (Connection first = Database.pool().getConnection()) {
+            first.setAutoCommit(false);
+            EventRepository open =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(first);
+            open.recordDeliveries(list.subList(1, 2));
+            Future<?> waiting = thread.submit(() ->
+                    assertThatThrownBy(() -> ledger.recordDeliveries(list)).hasMessageNotContaining("deadlock"));
+            Database.awaitASessionThatWaitsFor(first);
+            open.recordDeliveries(list.subList(0, 1));
+            first.commit();
+            waiting.get(30, TimeUnit.SECONDS);
+        } finally {
+            thread.shutdownNow();
+        }
+        assertThat(Database.column("select id from " + deliveries + " where id < 'first' order by id"))
+                .containsExactly("a", "b");
     }
 
     /** Whatever the statistics say, recording into many partitions reads about as many blocks as into a plain table. */
