@@ -92,6 +92,12 @@ enum IdTable {
         for (String row : List.of("new", "old", "row")) {
             names.put("key.of-" + row, each(OF_REPEATED, row.equals("row") ? "r" : row));
         }
+        boolean hasKeys = !keyColumns.isEmpty();
+        names.put("retained.columns", hasKeys ? ", key_digest" : "");
+        names.put("retained.of-excluded", hasKeys ? ", excluded.key_digest" : "");
+        names.put(
+                "retained.of-deleted",
+                hasKeys ? ", sha256(convert_to(" + OF_REPEATED.formatted("d", "idempotency_key") + ", 'UTF8'))" : "");
         return SqlTemplate.fill(SqlTemplate.resource(SCRIPT), names);
     }
 
@@ -102,13 +108,7 @@ enum IdTable {
      */
     String retentionScript(String schema, Duration retained) {
         Map<String, String> names = names(schema);
-        boolean hasKeys = !keyColumns.isEmpty();
         names.put("retained.for", Identifiers.literal(retained.toString()));
-        names.put("retained.columns", hasKeys ? ", key_digest" : "");
-        names.put("retained.of-excluded", hasKeys ? ", excluded.key_digest" : "");
-        names.put(
-                "retained.of-deleted",
-                hasKeys ? ", sha256(convert_to(" + OF_REPEATED.formatted("d", "idempotency_key") + ", 'UTF8'))" : "");
         return SqlTemplate.fill(SqlTemplate.resource(RETENTION_SCRIPT), names);
     }
 

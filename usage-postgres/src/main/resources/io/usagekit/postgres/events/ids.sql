@@ -6,7 +6,8 @@
 -- entered waits until that ends, as at a unique index. An entry whose row is missing, e.g. with a partition that was dropped, is taken over. After an
 -- update, and where the entry exists, what is entered is read from the row: another trigger may have changed it, and what it is now may be entered already.
 create or replace function {enter_id}() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off as $usagekit$
 declare
     known timestamptz;
 begin
@@ -60,12 +61,75 @@ $usagekit$;
 
 -- Fires before the triggers that replace foreign keys, by its name: they see the rows of a transaction that has locked the entry.
 create or replace function {delete_id}() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $usagekit$
 begin
     if tg_op = 'TRUNCATE' then
         delete from {ids};
     else
         delete from {ids} i where i.id = old.id and i.created_at = old.created_at;
+    end if;
+    return null;
+end
+$usagekit$;
+
+-- Retains the ids of the rows that a statement of retention has deleted, and deletes up to twice as many, and 1,000, whose time is over; sets
+-- usagekit.retention_left where there may be more of these. Of rows in
+-- several partitions that share an id, one with a key goes first.
+create or replace function {retain_ids}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    retained bigint;
+    deleted bigint;
+begin
+    insert into {retained_ids} as r (role, id, project_id, retained_until{retained.columns})
+    select distinct on (d.id) {rows.role}, d.id, d.project_id, now() + tg_argv[0]::interval{retained.of-deleted}
+    from deleted d
+    order by d.id{retained.of-deleted}
+    on conflict (role, id) do update
+    set (project_id, retained_until{retained.columns}) =
+        row(excluded.project_id, excluded.retained_until{retained.of-excluded});
+    get diagnostics retained = row_count;
+    delete from {retained_ids} r
+    where r.ctid = any (
+        array(
+            select o.ctid
+            from {retained_ids} o
+            where o.retained_until <= now()
+            order by o.retained_until
+            limit 1000 + 2 * retained
+            for update skip locked
+        )
+    );
+    get diagnostics deleted = row_count;
+    if deleted = 1000 + 2 * retained then
+        perform set_config('usagekit.retention_left', 'on', true);
+    end if;
+    return null;
+end
+$usagekit$;
+
+-- Refuses a row whose id is retained. Where all of a transaction has one snapshot, it fails with a serialisation failure if the id was retained after
+-- that: the insertion finds the entry which the look doesn't. An insertion that finds none proves that there is none. It is deleted by its place, since a look
+-- by the id would depend on what other serialisable transactions insert beside it.
+create or replace function {refuse_retained_id}() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $usagekit$
+declare
+    place tid;
+begin
+    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        insert into {retained_ids} (role, id, project_id, retained_until)
+        values ({rows.role}, new.id, '', '-infinity')
+        on conflict do nothing
+        returning ctid into place;
+        if found then
+            delete from {retained_ids} r where r.ctid = place;
+            return null;
+        end if;
+    end if;
+    if exists (
+        select from {retained_ids} r where r.role = {rows.role} and r.id = new.id and r.retained_until > now()
+    ) then
+        raise exception 'the id "%" is taken', new.id using errcode = 'unique_violation';
     end if;
     return null;
 end
@@ -400,7 +464,13 @@ end
 $usagekit$;
 
 revoke execute on function
-    {enter_id}(), {delete_id}(), {unentered_partitions}(), {enter_ids_of}(oid, text, bigint), {delete_old_ids}(bigint)
+    {enter_id}(),
+    {delete_id}(),
+    {retain_ids}(),
+    {refuse_retained_id}(),
+    {unentered_partitions}(),
+    {enter_ids_of}(oid, text, bigint),
+    {delete_old_ids}(bigint)
 from public;
 
 grant execute on function {are_ids_entered}(), {enter_ids}(oid) to public;

@@ -40,7 +40,9 @@ select exists (
                             to_regproc({delete_id.literal}),
                             to_regproc({unentered_partitions.literal}),
                             to_regproc({enter_ids_of.literal}),
-                            to_regproc({delete_old_ids.literal})
+                            to_regproc({delete_old_ids.literal}),
+                            to_regproc({retain_ids.literal}),
+                            to_regproc({refuse_retained_id.literal})
                         )
                 )
             )

@@ -396,8 +396,10 @@ class LedgerPartitionIdsIT {
     /** Those that a transaction reads which records a list, from the tables and their indexes. */
     private long blocksOfAList(String prefix) {
         AtomicLong blocks = new AtomicLong();
+        String schemas = "relnamespace in (" + Identifiers.literal(Identifiers.quote(schema))
+                + "::regnamespace, 'pg_catalog'::regnamespace)";
         try (HikariDataSource pool = Database.newPool(1, config -> {})) {
-            PostgresLedger.of(Commits.watched(pool, connection -> blocks.set(blocks(connection))), schema)
+            PostgresLedger.of(Commits.watched(pool, connection -> blocks.set(blocks(connection, schemas))), schema)
                     .repository()
                     .recordAll(IntStream.range(0, 100)
                             .mapToObj(n -> event(prefix + n, 1))
@@ -406,14 +408,37 @@ class LedgerPartitionIdsIT {
         return blocks.get();
     }
 
-    private long blocks(Connection connection) throws SQLException {
+    private static long blocks(Connection connection, String condition) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery(
-                        "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class where relnamespace in ("
-                                + Identifiers.literal(Identifiers.quote(schema))
-                                + "::regnamespace, 'pg_catalog'::regnamespace)")) {
+                        "select sum(pg_stat_get_xact_blocks_fetched(oid)) from pg_class where " + condition)) {
             row.next();
             return row.getLong(1);
+        }
+    }
+
+    /** A session keeps the plans of triggers from when the table of ids had a single block. */
+    @Test
+    void areFoundByTheirIndexInASessionThatSawFewOfThem() throws SQLException {
+        tables.partitionAndEnter();
+        String ids = tables.table("events_ids");
+        Database.execute("alter table " + ids + " set (autovacuum_enabled = false)", "vacuum analyze " + ids);
+        String table = "oid = " + Identifiers.literal(ids) + "::regclass";
+        String insert = "insert into " + events + " (id, project_id, created_at) ";
+        try (Connection session = Database.pool().getConnection()) {
+            for (int n = 0; n < 10; n++) {
+                execute(session, insert + "values ('few', 'p', '2026-03-01Z')");
+                execute(session, "update " + events + " set id = 'less' where id = 'few'");
+                execute(session, "delete from " + events + " where id = 'less'");
+            }
+            Database.execute(insert + "select 'many ' || n, 'p', '2026-03-01Z' from generate_series(1, 10000) n");
+            session.setAutoCommit(false);
+            long before = blocks(session, table);
+            execute(session, insert + "values ('last', 'p', '2026-03-01Z')");
+            execute(session, "update " + events + " set id = 'renamed' where id = 'last'");
+            execute(session, "delete from " + events + " where id = 'renamed'");
+            assertThat(blocks(session, table) - before).isLessThan(40);
+            session.rollback();
         }
     }
 

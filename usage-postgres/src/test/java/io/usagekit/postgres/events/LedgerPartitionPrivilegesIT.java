@@ -191,7 +191,8 @@ class LedgerPartitionPrivilegesIT {
     @Test
     void areTakenFromThePublicAgain() {
         String lockIds = tables.table("usagekit_lock_ids");
-        for (String function : List.of("usagekit_enter_ids_of", "usagekit_deliveries_delete_old_ids")) {
+        for (String function :
+                List.of("usagekit_enter_ids_of", "usagekit_deliveries_delete_old_ids", "usagekit_retain_ids")) {
             Database.execute("grant execute on function " + tables.table(function) + " to public");
             assertThatThrownBy(() -> PostgresLedger.of(pool, tables.schema()).install())
                     .isInstanceOf(UsageException.class)
