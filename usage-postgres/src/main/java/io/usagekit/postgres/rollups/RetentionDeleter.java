@@ -52,7 +52,6 @@ final class RetentionDeleter {
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     private static final int FOREIGN_KEY_ATTEMPTS = 3;
-
     private static final Duration SHORTEST_RETENTION = Duration.ofDays(1);
 
     private final Jdbc jdbc;
@@ -66,18 +65,12 @@ final class RetentionDeleter {
     /** The time in which all rows are, as parameters of statements; empty where it isn't asked for. */
     private Map<String, String> filled = Map.of();
 
-    private final FilledTimes filledTimes;
-
+    private final FilledTimes filledTimes = new FilledTimes();
     private long deliveries;
     private long events;
     private long keptEvents;
     private long dependantRows;
     private @Nullable DependantTables dependants;
-
-    /** Deletes no rows of other tables. */
-    RetentionDeleter(DataSource dataSource, RollupSql sql, RetentionProgress progress, Pace pace) {
-        this(dataSource, sql, Set.of(), progress, pace);
-    }
 
     /**
      * @param allowedDependants the tables whose rows are deleted along
@@ -94,7 +87,6 @@ final class RetentionDeleter {
         this.progress = progress;
         this.pace = pace;
         this.deliveryRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
-        this.filledTimes = new FilledTimes();
         this.eventRows = new AdaptiveBatchSize(1, pace.rows(), pace.mostRows());
     }
 
@@ -180,7 +172,21 @@ final class RetentionDeleter {
         } else {
             deleteByProject(tables, before);
         }
+        runTriggers();
         return new RetentionResult(deliveries, events, keptEvents, dependantRows);
+    }
+
+    /** Lets triggers do what they do after a statement of retention, also if there was none, until nothing of it is left. */
+    private void runTriggers() throws SQLException {
+        boolean isWorkLeft = true;
+        while (isWorkLeft) {
+            Jdbc.checkInterrupt("deleting old rows");
+            isWorkLeft = jdbc.transaction(Jdbc.Mode.WRITE, TIMEOUT, connection -> {
+                sql.call(connection, "mark-retention").execute();
+                sql.call(connection, "delete-nothing").execute();
+                return sql.call(connection, "leaves-work").answer();
+            });
+        }
     }
 
     private void deleteByProject(DependantTables tables, Instant before) throws SQLException {
@@ -371,11 +377,7 @@ final class RetentionDeleter {
                 .number("rows", rows);
     }
 
-    /**
-     * Counts of a committed batch.
-     *
-     * @param rows how many rows the batch was limited to
-     */
+    /** Counts of a committed batch, and to how many rows it was limited. */
     private record Batch(long rows, long lookedAt, long deliveries, long events, long dependants) {
         boolean isLast() {
             return lookedAt < rows;

@@ -5,6 +5,14 @@
 -- Lets triggers know until the end of the transaction that it is retention which deletes rows. Takes no snapshot.
 set local usagekit.retention = 'on'
 
+-- name: delete-nothing
+-- Deletes no event, so that the triggers of a deletion by retention run where it finds nothing to delete. Not from partitions, which aren't planned then.
+delete from only {events} where false
+
+-- name: leaves-work
+-- Whether a trigger has set usagekit.retention_left in this transaction: it has more to do than it does in one statement of retention. Returns answer.
+select coalesce(current_setting('usagekit.retention_left', true), '') = 'on' as answer
+
 -- name: projects-of-deliveries
 -- The projects of deliveries that count, found one after the other by the index. Returns project_id, as text.
 with recursive found as (

@@ -134,6 +134,20 @@ class RetainedIdsIT {
         assertThat(retaining.retained()).containsExactly("events a", "events b");
     }
 
+    /** More than a statement of retention deletes, beside tables without old rows. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void areDeletedWhereRetentionFindsNothingToDelete(boolean isPartitioned) {
+        if (isPartitioned) {
+            tables.partition(PartitionInterval.WEEK);
+        }
+        Database.execute("insert into " + tables.table("retained_ids")
+                + " (role, id, project_id, retained_until) select 'events', 'over ' || n, 'p', now()"
+                + " from generate_series(1, 2500) n union all select 'events', 'left', 'p', now() + interval '1 day'");
+        retaining.deleteBefore(-30);
+        assertThat(retaining.retained()).containsExactly("events left");
+    }
+
     @Test
     void areRetainedAsTheLastInstallationSays() {
         String triggers = "select oid || ' ' || pg_get_triggerdef(oid) from pg_trigger"

@@ -6,6 +6,7 @@ import io.usagekit.postgres.testing.Database;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -59,7 +60,7 @@ class RollupRetentionBatchesIT {
                     batches.incrementAndGet();
                 }
             };
-            RetentionResult result = new RetentionDeleter(Database.pool(), fixture.sql(), counted, PACE)
+            RetentionResult result = new RetentionDeleter(Database.pool(), fixture.sql(), Set.of(), counted, PACE)
                     .deleteBefore(Instant.parse("2026-03-01T00:00:00Z"));
             assertThat(result.deliveries()).isEqualTo(ROWS);
             assertThat(result.events()).isEqualTo(ROWS);

@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -64,7 +65,7 @@ class RollupRetentionIT {
         try (Connection holder = fixture.begin()) {
             fixture.run(holder, "update {s}.event_deliveries set id = 'held' where id = 'd9'");
             CompletableFuture<RetentionResult> retention = CompletableFuture.supplyAsync(
-                    () -> new RetentionDeleter(Database.pool(), sql, NO_PROGRESS, PATIENT).deleteBefore(TEN));
+                    () -> new RetentionDeleter(Database.pool(), sql, Set.of(), NO_PROGRESS, PATIENT).deleteBefore(TEN));
             awaitLockWait("with candidate%");
             fixture.run("update {s}.events set raw = 'twelve bytes' where id = 'e10'");
             assertThat(fixture.figure().sent()).isEqualTo(new UsageMetrics(4, 7 + 12 + 12 + 7));
@@ -175,7 +176,8 @@ class RollupRetentionIT {
                 "insert into {s}.events select 'x' || n, 'p', 'seven b', '', '2026-03-17T08:00:00Z' from generate_series(1, 40) n");
         fixture.run(
                 "insert into {s}.event_deliveries select 'x' || n, 'p', 'x' || n, 'Success', now() from generate_series(1, 40, 2) n");
-        assertThat(new RetentionDeleter(Database.pool(), fixture.sql(), NO_PROGRESS, RollupFixture.batchesOf(3))
+        assertThat(new RetentionDeleter(
+                                Database.pool(), fixture.sql(), Set.of(), NO_PROGRESS, RollupFixture.batchesOf(3))
                         .deleteBefore(TEN))
                 .isEqualTo(new RetentionResult(1, 21, 20));
         assertThat(fixture.figure().received()).isEqualTo(new UsageMetrics(43, 7 * 43));

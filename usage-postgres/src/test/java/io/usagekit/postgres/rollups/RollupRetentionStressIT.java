@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
@@ -116,7 +117,7 @@ class RollupRetentionStressIT {
 
     private void retain(RollupSql used) {
         for (int day = 1; day <= DAYS && mismatches.isEmpty(); day++) {
-            new RetentionDeleter(pool, used, new RetentionProgress() {}, RollupFixture.batchesOf(20))
+            new RetentionDeleter(pool, used, Set.of(), new RetentionProgress() {}, RollupFixture.batchesOf(20))
                     .deleteBefore(Instant.parse("2026-02-15T00:00:00Z").plus(Duration.ofDays(day)));
         }
     }

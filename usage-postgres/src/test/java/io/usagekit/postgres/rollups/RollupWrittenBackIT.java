@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -222,7 +223,7 @@ class RollupWrittenBackIT {
                 fixture.assertExact(rollups, "rolled");
             }
         };
-        new RetentionDeleter(Database.pool(), sql(), comparing, RollupFixture.batchesOf(1))
+        new RetentionDeleter(Database.pool(), sql(), Set.of(), comparing, RollupFixture.batchesOf(1))
                 .deleteBefore(Instant.parse("2026-03-12T11:20:30Z"));
         fixture.write(
                 fixture.schema,
