@@ -4,6 +4,7 @@ import io.usagekit.internal.Arguments;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -25,7 +26,11 @@ public final class SearchQuery {
     private static final Pattern TERM =
             Pattern.compile("\\p{IsWhite_Space}*(-?)(?:\"([^\"]*)\"|([^\\p{IsWhite_Space}\"]+))");
 
-    private static final Pattern PARENTHESIS = Pattern.compile("[()]");
+    /** Characters that stand in quotation marks only: parentheses, and the quotation marks that text editors put in the place of these. */
+    private static final Pattern AMBIGUOUS = Pattern.compile("[()\u201c\u201d\u201e]");
+
+    /** Operators of other search engines, which here would be words. */
+    private static final Set<String> OTHER_OPERATORS = Set.of("AND", "NOT");
 
     /**
      * One of the conditions of a query, all of which an event has to meet.
@@ -79,8 +84,9 @@ public final class SearchQuery {
      *
      * <p>Words are those of {@link EventFilter.Builder#text}. A term without any is passed over.
      *
-     * @throws IllegalArgumentException if the query is out of bounds; doesn't close a quotation mark; has a parenthesis outside quotation marks, or an
-     *     {@code OR} elsewhere than between two terms without a minus; or has no term without a minus
+     * @throws IllegalArgumentException if the query is out of bounds; doesn't close a quotation mark; has a parenthesis, a typographic quotation mark,
+     *     {@code AND} or {@code NOT} outside quotation marks, or an {@code OR} elsewhere than between two terms without a minus; or has no term
+     *     without a minus
      */
     public static SearchQuery parse(String search) {
         Bounds.word("search", search);
@@ -94,8 +100,12 @@ public final class SearchQuery {
             boolean isQuoted = term.group(2) != null;
             String text = isQuoted ? term.group(2) : term.group(3);
             check(
-                    isQuoted || !PARENTHESIS.matcher(text).find(),
-                    "must have no parentheses outside quotation marks",
+                    isQuoted || !AMBIGUOUS.matcher(text).find(),
+                    "must have no parentheses and no typographic quotation marks outside quotation marks",
+                    search);
+            check(
+                    isQuoted || !OTHER_OPERATORS.contains(text),
+                    "must have AND and NOT in quotation marks, as words: terms are joined by blanks, and excluded by a minus",
                     search);
             if (text.equals("OR") && !isQuoted && !isExcluded) {
                 checkOr(!isAfterOr && !clauses.isEmpty() && !last(clauses).isExcluded(), search);
@@ -160,7 +170,7 @@ public final class SearchQuery {
                 .toString();
     }
 
-    /** Its conditions, all of which an event has to meet; none has to be met by no event. */
+    /** Its conditions, all of which an event has to meet. If there are none, no event meets the query. */
     public List<Clause> clauses() {
         return clauses;
     }
