@@ -48,7 +48,8 @@ interface LedgerTransactions {
 
     /** The exception of a call that an error ended. */
     static EventLedgerException failed(String failure, SQLException e) {
-        String message = failure + ": " + SqlErrors.message(e);
+        String message = failure + ": " + SqlErrors.message(e)
+                + (SqlErrors.meansChangedShape(e) ? "; PostgresLedger.install() creates what is missing" : "");
         return SqlErrors.isPermanent(e)
                 ? EventLedgerException.permanent(message, e)
                 : new EventLedgerException(message, e);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.usagekit.UsageStorageException;
+import io.usagekit.events.EventLedgerException;
 import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.testing.Database;
@@ -120,6 +121,19 @@ class LedgerColumnsIT {
                 .hasMessageContainingAll(
                         "\"status\" must be text not null default '', but is integer; ",
                         "\"source_id\" must be text not null default '', but is text; ");
+    }
+
+    /** As those that another version has added are until {@code install()} runs. */
+    @Test
+    void areNamedWithTheRemedyWhereTheyAreMissing() {
+        ledger.install();
+        Database.execute("alter table " + s + ".events drop column url_path");
+        assertThatThrownBy(() -> ledger.repository().find("p", "e"))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageContainingAll(
+                        "column e.url_path does not exist", "; PostgresLedger.install() creates what is missing");
+        ledger.install();
+        assertThat(ledger.repository().find("p", "e")).isEmpty();
     }
 
     private List<String> columns() {
