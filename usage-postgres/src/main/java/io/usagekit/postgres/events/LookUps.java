@@ -23,15 +23,15 @@ final class LookUps {
     /** Where a statement looks. */
     @SuppressWarnings("ImmutableEnumChecker") // maps that nobody changes
     enum Scope {
-        PLAIN_TABLE("only", "", Map.of()),
-        BETWEEN_TIMES("", "{between-times}", Map.of("first", SqlType.INSTANT, "last", SqlType.INSTANT)),
-        ALL_PARTITIONS("", "", Map.of());
+        PLAIN_TABLE("only", "", "", Map.of()),
+        BETWEEN_TIMES("", "{between-times}", "is true", Map.of("first", SqlType.INSTANT, "last", SqlType.INSTANT)),
+        ALL_PARTITIONS("", "", "", Map.of());
 
         private final Map<String, String> fragments;
         private final Map<String, SqlType> parameters;
 
-        Scope(String only, String times, Map<String, SqlType> parameters) {
-            fragments = Map.of("only", only, "times", times);
+        Scope(String only, String times, String unindexed, Map<String, SqlType> parameters) {
+            fragments = Map.of("only", only, "times", times, "unindexed", unindexed);
             this.parameters = parameters;
         }
 

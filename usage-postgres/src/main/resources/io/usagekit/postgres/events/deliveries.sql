@@ -49,7 +49,7 @@ select
     {delivery-columns}
 from {only} {deliveries} d
 where d.id = any (:ids::text[])
-    and d.project_id = :project_id
+    and (d.project_id = :project_id) {unindexed}
     {times}
 
 -- name: find-delivery-statuses

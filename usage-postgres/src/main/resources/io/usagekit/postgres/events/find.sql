@@ -1,5 +1,6 @@
 -- Single events and deliveries, and what belongs to them. Look-ups by id or key stand for three statements: {only} is "only" for a plain table, so that a
--- plan names no partition; otherwise {times} is between-times, or empty for a look into all partitions.
+-- plan names no partition; otherwise {times} is between-times, or empty for a look into all partitions. With times, {unindexed} is "is true", which keeps
+-- a comparison from being made by an index: without statistics an index by project and time looks as good as the primary key, and has all events of a time.
 
 -- fragment: between-times
 -- Rows of these times.
@@ -44,7 +45,7 @@ select
     {event-columns}
 from {only} {events} e
 where e.id = any (:ids::text[])
-    and e.project_id = :project_id
+    and (e.project_id = :project_id) {unindexed}
     {times}
 
 -- name: find-event-with-source
@@ -60,7 +61,7 @@ select
 from {only} {events} e
 left join {sources} s on s.id = e.source_id and s.project_id = e.project_id
 where e.id = :id
-    and e.project_id = :project_id
+    and (e.project_id = :project_id) {unindexed}
     {times}
 
 -- name: find-first-event
@@ -99,7 +100,7 @@ from (
     select project_id, created_at
     from {only} {events}
     where id = :id
-        and project_id = :project_id
+        and (project_id = :project_id) {unindexed}
         {times}
 ) e
 left join {events_endpoints} n
@@ -158,5 +159,5 @@ select
     {delivery-columns}
 from {only} {deliveries} d
 where d.id = :id
-    and d.project_id = :project_id
+    and (d.project_id = :project_id) {unindexed}
     {times}

@@ -497,7 +497,7 @@ select {enter_ids}(null)::text as entered
 update {only} {events}
 set updated_at = :now
 where id = :id
-    and project_id = :project_id
+    and (project_id = :project_id) {unindexed}
     {times}
 returning created_at
 
@@ -514,7 +514,7 @@ delete from {events_endpoints} where event_id = :event_id
 update {only} {events}
 set status = :status, updated_at = :now
 where id = :id
-    and project_id = :project_id
+    and (project_id = :project_id) {unindexed}
     {times}
 
 -- name: update-delivery-status
@@ -530,5 +530,5 @@ set
     ),
     updated_at = :now
 where id = :id
-    and project_id = :project_id
+    and (project_id = :project_id) {unindexed}
     {times}

@@ -44,6 +44,10 @@ class LedgerLookUpPlanIT {
                     .build());
             ledger.recordDeliveries(List.of(PartitionedLedger.delivery("d" + day, "e" + day, day)));
         }
+        analyze();
+    }
+
+    private static void analyze() {
         Database.execute("analyze " + tables.table("events"), "analyze " + tables.table("event_deliveries"));
     }
 
@@ -113,6 +117,23 @@ class LedgerLookUpPlanIT {
     void readFewBuffersOfTheOtherPartitions() {
         assertThat(buffers(20, true).values()).allMatch(read -> read <= MOST_BUFFERS);
         assertThat(buffers(21, false).values()).as("of rows that aren't there").allMatch(read -> read <= MOST_BUFFERS);
+    }
+
+    /** Where many rows have one time, an index of project and time has all of them. */
+    @Test
+    void readFewBuffersOfOneTimeWithoutStatistics() {
+        String rows = " from generate_series(1, 5000) n";
+        Database.execute(
+                "insert into " + tables.table("events") + " (id, project_id, event_type, raw, created_at)"
+                        + " select 'same' || n, 'p', '', '', '2026-03-01Z'" + rows,
+                "insert into " + tables.table("event_deliveries")
+                        + " (id, project_id, event_id, status, created_at)"
+                        + " select 'same' || n, 'p', 'same' || n, '', '2026-03-01Z'" + rows,
+                "delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
+        assertThat(buffers(0, true).values())
+                .as("indexes have a level more")
+                .allMatch(read -> read <= 2 * MOST_BUFFERS);
+        analyze();
     }
 
     @Test
