@@ -284,7 +284,7 @@ enum LedgerStatement {
     }
 
     private static Names timesOfEntries() {
-        return names().with("is_partitioned", FLAG)
+        return names().with("has_children", FLAG)
                 .with("are_entered", FLAG)
                 .with("entries", NUMBER)
                 .with("first", INSTANT)

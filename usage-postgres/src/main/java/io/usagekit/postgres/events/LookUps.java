@@ -48,11 +48,11 @@ final class LookUps {
     }
 
     private record Entries(
-            boolean isPartitioned, boolean areEntered, long number, Optional<Instant> first, Optional<Instant> last) {
+            boolean hasChildren, boolean areEntered, long number, Optional<Instant> first, Optional<Instant> last) {
 
         static Entries of(SqlRow row) throws SQLException {
             return new Entries(
-                    row.flag("is_partitioned"),
+                    row.flag("has_children"),
                     row.flag("are_entered"),
                     row.number("entries"),
                     row.optionalInstant("first"),
@@ -139,7 +139,7 @@ final class LookUps {
             return found;
         }
         Entries entries = times.one(Entries::of);
-        if (!entries.isPartitioned) {
+        if (!entries.hasChildren) {
             return found;
         }
         if (entries.areEntered) {

@@ -11,14 +11,18 @@
 -- fragment: between-which-times
 -- Of some entries i of a table's ids: which times the rows have.
 --
--- Returns one row: is_partitioned, whether the table is; are_entered, whether the ids of all partitions are; entries, how many there are; first and last,
+-- Returns one row: has_children, as in has-children; are_entered, whether the ids of all partitions are; entries, how many there are; first and last,
 -- null if there are none.
-    pg_partition_root((select to_regclass({rows.literal}))) is not null as is_partitioned,
+    {has-children} as has_children,
     {are_ids_entered}() as are_entered,
     count(*) as entries,
     min(i.created_at) as first,
     max(i.created_at) as last
 from {ids} i
+
+-- fragment: has-children
+-- Whether the table has child tables: partitions, or tables that inherit from it.
+(select c.relhassubclass from pg_catalog.pg_class c where c.oid = to_regclass({rows.literal}))
 
 -- name: find-times-of-ids
 -- Between which times the rows are that have some ids, by what is entered.

@@ -137,8 +137,8 @@ unnest(
 ) g
 
 -- fragment: has-recorded-key
--- Whether a live event of the project of g has its key and is no duplicate, or one had it whose id is retained. Of a partitioned table a function asks
--- what is entered: a plan of this names no partition.
+-- Whether a live event of the project of g has its key and is no duplicate, or one had it whose id is retained. A function looks into child tables, by
+-- what is entered of partitions: a plan of this names no partition.
 (
     exists (
         select
@@ -149,7 +149,7 @@ unnest(
             and not e.is_duplicate
             and e.deleted_at is null
     )
-    or (not {is-plain} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
+    or ({has-children} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
     or exists (
         select
         from {retained_ids} r

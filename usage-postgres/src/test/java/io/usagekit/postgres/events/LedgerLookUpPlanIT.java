@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.DeliveryRepository;
 import io.usagekit.events.EventRepository;
+import io.usagekit.events.NewEvent;
+import io.usagekit.events.Project;
 import io.usagekit.events.Source;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.internal.ProjectScope;
@@ -163,6 +165,26 @@ class LedgerLookUpPlanIT {
         assertFinds(30);
         tables.enter();
         assertThat(tables.areIdsEntered()).isTrue();
+    }
+
+    /** As a host may keep old events. */
+    @Test
+    void findRowsOfTablesThatInherit() {
+        String schema = LedgerTables.install("inherited");
+        String old = Identifiers.qualified(schema, "old_events");
+        EventRepository inherited = PostgresLedger.of(Database.pool(), schema).repository();
+        inherited.save(new Project("p", "org-1", ""));
+        Database.execute(
+                "create table " + old + " () inherits (" + Identifiers.qualified(schema, "events") + ")",
+                "insert into " + old + " (id, project_id, event_type, raw, idempotency_key, created_at)"
+                        + " values ('e', 'p', '', '', 'key', '2026-03-01Z')");
+        assertThat(inherited.find("p", "e")).isPresent();
+        assertThat(inherited.findFirst("p", "key")).isPresent();
+        assertThat(inherited.updateStatus("p", "e", "new")).isTrue();
+        assertThat(inherited.isRecorded("p", "key")).isTrue();
+        NewEvent again = NewEvent.builder("p", "again").idempotencyKey("key").build();
+        assertThat(inherited.record(again).duplicate()).isTrue();
+        Database.dropSchema(schema);
     }
 
     /** Those of an export of all projects. */

@@ -130,6 +130,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "event-octets",
                 "given-event",
                 "given-events",
+                "has-children",
                 "has-endpoint",
                 "has-recorded-key",
                 "has-words",
