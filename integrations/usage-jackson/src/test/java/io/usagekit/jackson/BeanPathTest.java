@@ -45,8 +45,14 @@ import tools.jackson.databind.json.JsonMapper;
 class BeanPathTest {
 
     /** Types that hosts pass to the library and that no call returns. */
-    private static final Set<String> INPUTS =
-            Set.of("MissPolicy", "EventFilter", "DeliveryFilter", "NewEvent", "ExportRequest", "UsageServiceBuilder");
+    private static final Set<String> INPUTS = Set.of(
+            "MissPolicy",
+            "EventFilter",
+            "DeliveryFilter",
+            "SearchQuery",
+            "NewEvent",
+            "ExportRequest",
+            "UsageServiceBuilder");
 
     private static final ObjectMapper READER = new ObjectMapper();
 
