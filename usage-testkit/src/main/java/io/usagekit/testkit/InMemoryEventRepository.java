@@ -376,9 +376,7 @@ public final class InMemoryEventRepository implements EventRepository {
     @Override
     public synchronized long deleteTokens(String projectId, EventWindow window) {
         Bounds.id("projectId", projectId);
-        List<Event> found = within(projectId, window)
-                .filter(event -> index.isTokenised(event))
-                .toList();
+        List<Event> found = within(projectId, window).filter(index::isTokenised).toList();
         found.forEach(index::removeTokens);
         return found.size();
     }
