@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -19,21 +20,29 @@ public final class Traffic implements AutoCloseable {
     private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private final CountDownLatch hasBegun = new CountDownLatch(1);
     private final Future<?> running;
     private volatile boolean closed;
     private volatile long longestNanos;
-    private volatile boolean hasRun;
 
     private Traffic(DataSource dataSource, String schema) {
         this.running = thread.submit(() -> {
-            run(dataSource, Identifiers.quote(schema));
-            return null;
+            try {
+                run(dataSource, Identifiers.quote(schema));
+                return null;
+            } finally {
+                hasBegun.countDown();
+            }
         });
     }
 
-    /** Starts it on the tables {@code projects} and {@code events} of a schema. */
-    public static Traffic on(DataSource dataSource, String schema) {
-        return new Traffic(dataSource, schema);
+    /** Starts it on the tables {@code projects} and {@code events} of a schema, and returns once it has inserted and read. */
+    public static Traffic on(DataSource dataSource, String schema) throws InterruptedException {
+        Traffic traffic = new Traffic(dataSource, schema);
+        if (!traffic.hasBegun.await(1, TimeUnit.MINUTES)) {
+            throw new AssertionError("there was no traffic");
+        }
+        return traffic;
     }
 
     private void run(DataSource dataSource, String s) throws SQLException {
@@ -47,7 +56,7 @@ public final class Traffic implements AutoCloseable {
                         + ", now())");
                 statement.execute("select id from " + s + ".events where id = " + id);
                 longestNanos = Math.max(longestNanos, System.nanoTime() - began);
-                hasRun = true;
+                hasBegun.countDown();
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
@@ -57,9 +66,6 @@ public final class Traffic implements AutoCloseable {
     public Duration end() throws Exception {
         closed = true;
         running.get(1, TimeUnit.MINUTES);
-        if (!hasRun) {
-            throw new AssertionError("there was no traffic");
-        }
         return Duration.ofNanos(longestNanos);
     }
 
