@@ -174,7 +174,7 @@ class UsageServiceRefreshTest {
     void aHitDuringTheBackOffStartsNoLoad() throws InterruptedException {
         AtomicInteger loads = new AtomicInteger();
         UsageService service = fixture.open(
-                fixture.builder().errorBackOff(Duration.ofSeconds(10)).listener(new UsageListener() {
+                fixture.builder().errorBackOff(Duration.ofSeconds(10)).addListener(new UsageListener() {
                     @Override
                     public void loadRequested(UsageKey key) {
                         loads.incrementAndGet();
