@@ -124,7 +124,7 @@ final class Computation extends PermittedTask {
     @Override
     void dropped() {
         listener.refreshDropped(key);
-        end(new RefreshDroppedException());
+        end(new LoadFailures.RefreshDroppedException());
     }
 
     @Override

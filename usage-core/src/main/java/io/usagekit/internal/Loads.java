@@ -159,7 +159,7 @@ final class Loads {
         if (isOwn) {
             return false;
         } else if (outcome == null) {
-            return error instanceof RefreshDroppedException;
+            return error instanceof LoadFailures.RefreshDroppedException;
         } else if (outcome.figure().isEmpty()) {
             return true;
         }

@@ -6,10 +6,8 @@ import io.usagekit.LoadOutcome.Origin;
 import io.usagekit.LoadTerms;
 import io.usagekit.LoadTerms.RemoteLoads;
 import io.usagekit.OutagePolicy;
-import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageKey;
 import io.usagekit.UsageListener;
-import io.usagekit.UsageOverloadedException;
 import io.usagekit.internal.flight.Causes;
 import io.usagekit.internal.flight.Delays;
 import io.usagekit.internal.flight.FlightTask;
@@ -17,7 +15,6 @@ import io.usagekit.internal.flight.Timers;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
@@ -56,14 +53,12 @@ final class UsageLoad implements FlightTask {
     private final @Nullable Thread home;
     private final long deadline;
     private final AtomicBoolean started = new AtomicBoolean();
-    private final AtomicBoolean failureNoted = new AtomicBoolean();
+    private final LoadFailures failures;
     private volatile boolean managed;
     private volatile boolean leads;
     private volatile boolean stored;
     private volatile boolean ended;
     private volatile @Nullable Computation computation;
-    /** The failure of an earlier computation by which a time-out is explained. */
-    private volatile @Nullable Throwable explanation;
 
     /**
      * A load that hasn't started.
@@ -85,6 +80,7 @@ final class UsageLoad implements FlightTask {
                 acceptableAge,
                 purpose == Purpose.REFRESH ? RemoteLoads.NOT_AWAITED : RemoteLoads.AWAITED,
                 computations.cache().life());
+        this.failures = new LoadFailures(computations, key, purpose);
         this.cacheDown = cacheDown;
         this.member = batch == null ? null : batch.join();
         this.listener = computations.listener();
@@ -136,12 +132,6 @@ final class UsageLoad implements FlightTask {
         return leads;
     }
 
-    /** Whether the calculator was called, so that a failure says something about the database. */
-    private boolean hasComputed() {
-        Computation last = computation;
-        return last != null && last.hasBegun();
-    }
-
     // What is promised under any single-flight
 
     @Override
@@ -165,22 +155,10 @@ final class UsageLoad implements FlightTask {
             return;
         }
         if (ended) {
-            throw abandoned();
+            throw failures.abandoned();
         }
         computations.started(this);
-        failWhileBackingOff();
-    }
-
-    /**
-     * Looks at the back-off once more: a caller that looked before a failure was noted, and was then held up until that load had
-     * completed, would otherwise start a load that is to be backed off from.
-     */
-    private void failWhileBackingOff() {
-        if (purpose == Purpose.MISS || purpose == Purpose.REFRESH) {
-            computations.backOff().of(key).ifPresent(error -> {
-                throw new CompletionException(purpose == Purpose.MISS ? error : new RefreshDroppedException());
-            });
-        }
+        failures.throwWhileBackingOff();
     }
 
     /**
@@ -199,7 +177,7 @@ final class UsageLoad implements FlightTask {
 
     private CompletableFuture<LoadOutcome> computeNow(Lease lease) {
         if (ended) {
-            return CompletableFuture.failedFuture(abandoned());
+            return CompletableFuture.failedFuture(failures.abandoned());
         }
         Computation next = new Computation(computations, this, lease);
         computation = next;
@@ -208,10 +186,6 @@ final class UsageLoad implements FlightTask {
             next.nobodyWaits();
         }
         return figure.thenApply(LoadOutcome::computed);
-    }
-
-    private UsageCalculationException abandoned() {
-        return new UsageCalculationException("the load of " + key + " ended before the figure was computed", null);
     }
 
     /** Fails at the deadline, and notes a failure before any caller receives it. */
@@ -322,22 +296,7 @@ final class UsageLoad implements FlightTask {
 
     @Override
     public Throwable timedOut() {
-        String what = "the usage of " + key + " wasn't computed within " + terms.timeout();
-        Computation last = computation;
-        if (last == null || last.hasBegun()) {
-            return computations
-                    .incidents()
-                    .lastingFailure(key)
-                    .map(earlier -> timedOut(what, earlier))
-                    .orElseGet(() -> new UsageCalculationException(what, FlightTask.super.timedOut()));
-        }
-        return new UsageOverloadedException(what + ": " + last.waitingFor(), last.rejection());
-    }
-
-    private UsageCalculationException timedOut(String what, Throwable earlier) {
-        explanation = earlier;
-        return UsageCalculationException.permanent(
-                what + "; the computation before failed: " + earlier.getMessage(), earlier);
+        return failures.timedOut(computation);
     }
 
     @Override
@@ -378,12 +337,9 @@ final class UsageLoad implements FlightTask {
         return !cacheDown;
     }
 
-    /** Other processes don't back off from an error that no retry cures: it may be one of this process's settings. */
     @Override
     public Optional<Duration> backOff(Throwable error) {
-        return hasComputed() && !computations.isClosed() && !ComputationIncidents.isPermanent(error)
-                ? computations.backOff().forOthers()
-                : Optional.empty();
+        return failures.backOffOfOthers(error, computation);
     }
 
     @Override
@@ -424,19 +380,7 @@ final class UsageLoad implements FlightTask {
 
     @Override
     public void failed(Throwable error) {
-        if (!failureNoted.compareAndSet(false, true)) {
-            return;
-        }
-        Computation last = computation;
-        if (last != null && last.hasBegun() && !computations.isClosed()) {
-            computations.backOff().failed(key, error);
-            // A time-out that an earlier failure explains is no news of that, which the next time-out could refer to.
-            boolean isExplained = error.getCause() != null && error.getCause() == explanation;
-            last.noteFailure(isExplained ? FlightTask.super.timedOut() : error);
-        }
-        if (purpose == Purpose.REFRESH && !(error instanceof RefreshDroppedException)) {
-            listener.refreshFailed(key, error);
-        }
+        failures.note(error, computation);
     }
 
     @Override
