@@ -274,10 +274,13 @@ class RedisClusterIT {
             assertThat(NearCacheFixture.killTracking(SharedCluster.master(0))).isEqualTo(1);
             Redis.eventually("tracking is regained", () -> notifications.size() == 2);
             assertThat(notifications.get(0)).startsWith("lost: Redis node 127.0.0.1:");
-            assertThat(NearCacheFixture.fallback(cache, lost))
-                    .as("changes during the outage are unknown")
-                    .isEmpty();
-            assertThat(NearCacheFixture.near(cache, kept)).contains(1L);
+            // Changes during the outage are unknown. Another thread than that of the report removes.
+            Redis.eventually(
+                    "a figure of the lost connection is removed",
+                    () -> NearCacheFixture.fallback(cache, lost).isEmpty());
+            Redis.eventually(
+                    "one of another master is served",
+                    () -> NearCacheFixture.near(cache, kept).equals(Optional.of(1L)));
             NearCacheFixture.load(cache, lost);
             NearCacheFixture.write(writer, lost, 2);
             NearCacheFixture.write(writer, kept, 2);
