@@ -10,6 +10,7 @@ import io.usagekit.events.PageRequest;
 import io.usagekit.events.spi.EventPager;
 import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
+import io.usagekit.testkit.internal.CodePoints;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Collection;
@@ -28,8 +29,8 @@ final class InMemoryDeliveryRepository implements DeliveryRepository {
 
     private static final Comparator<DeliveryCount> ORDER = Comparator.comparing(
                     (DeliveryCount count) -> count.day().orElse(LocalDate.MIN))
-            .thenComparing(count -> count.endpointId().orElse(""), InMemoryEventRepository.BY_CODE_POINTS)
-            .thenComparing(count -> count.status().orElse(""), InMemoryEventRepository.BY_CODE_POINTS);
+            .thenComparing(count -> count.endpointId().orElse(""), CodePoints.ORDER)
+            .thenComparing(count -> count.status().orElse(""), CodePoints.ORDER);
 
     private final InMemoryEventRepository ledger;
     private final Map<String, Delivery> deliveries;

@@ -29,12 +29,12 @@ import io.usagekit.events.spi.ExportWriter;
 import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.events.spi.UnrecordedEvents;
+import io.usagekit.testkit.internal.CodePoints;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
@@ -55,9 +55,6 @@ import java.util.stream.Stream;
  * @since 0.1
  */
 public final class InMemoryEventRepository implements EventRepository {
-
-    static final Comparator<String> BY_CODE_POINTS =
-            (a, b) -> Arrays.compare(a.codePoints().toArray(), b.codePoints().toArray());
 
     private final EventPager pager = EventPager.create();
     private final Duplicates duplicates;
@@ -214,8 +211,9 @@ public final class InMemoryEventRepository implements EventRepository {
     @Override
     public synchronized List<String> endpointIds(String projectId, String eventId) {
         return find(projectId, eventId)
-                .map(event ->
-                        index.endpointIds(event).stream().sorted(BY_CODE_POINTS).toList())
+                .map(event -> index.endpointIds(event).stream()
+                        .sorted(CodePoints.ORDER)
+                        .toList())
                 .orElse(List.of());
     }
 
@@ -420,11 +418,11 @@ public final class InMemoryEventRepository implements EventRepository {
         Stream<String> projectIds = request.projectId().stream();
         if (request.projectId().isEmpty()) {
             projectIds =
-                    events.values().stream().map(Event::projectId).distinct().sorted(BY_CODE_POINTS);
+                    events.values().stream().map(Event::projectId).distinct().sorted(CodePoints.ORDER);
         }
         projectIds
                 .filter(id -> after.isEmpty()
-                        || BY_CODE_POINTS.compare(id, after.get().projectId()) >= 0)
+                        || CodePoints.ORDER.compare(id, after.get().projectId()) >= 0)
                 .flatMap(id -> scan(
                         matching(id, request.filter()),
                         event -> new Scan.Position(event.createdAt(), event.id()),

@@ -1,4 +1,4 @@
-/** What several contract suites use. Not exported. */
+/** What several contract suites and in-memory implementations use. Not exported. */
 @NullMarked
 package io.usagekit.testkit.internal;
 

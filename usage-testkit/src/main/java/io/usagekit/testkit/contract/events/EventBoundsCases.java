@@ -1,5 +1,7 @@
 package io.usagekit.testkit.contract.events;
 
+import static io.usagekit.testkit.internal.ContractAssertions.assertRejected;
+
 import io.usagekit.events.Delivery;
 import io.usagekit.events.Endpoint;
 import io.usagekit.events.EventFilter;

@@ -1,5 +1,6 @@
 package io.usagekit.testkit.contract.events;
 
+import static io.usagekit.testkit.internal.ContractAssertions.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;

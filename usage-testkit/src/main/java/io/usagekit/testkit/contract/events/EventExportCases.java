@@ -1,5 +1,6 @@
 package io.usagekit.testkit.contract.events;
 
+import static io.usagekit.testkit.internal.ContractAssertions.assertRejected;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

@@ -1,5 +1,6 @@
 package io.usagekit.testkit.contract.events;
 
+import static io.usagekit.testkit.internal.ContractAssertions.assertRejected;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,9 +15,9 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
+import io.usagekit.testkit.internal.CodePoints;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -54,10 +55,7 @@ abstract class EventPagingCases extends EventRepositoryFixture {
         return events.stream()
                 .sorted(Comparator.comparing(
                                 (NewEvent event) -> event.createdAt().orElseThrow())
-                        .thenComparing(
-                                NewEvent::id,
-                                (a, b) -> Arrays.compare(
-                                        a.codePoints().toArray(), b.codePoints().toArray())))
+                        .thenComparing(NewEvent::id, CodePoints.ORDER))
                 .map(NewEvent::id)
                 .toList();
     }

@@ -1,8 +1,5 @@
 package io.usagekit.testkit.contract.events;
 
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageKey;
 import io.usagekit.events.Delivery;
@@ -18,7 +15,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.function.Executable;
 
 /** Fixture of one topic of the contract: a ledger with two projects of one organisation and one project of another. */
 abstract class EventRepositoryFixture {
@@ -74,13 +70,5 @@ abstract class EventRepositoryFixture {
     final Delivery delivered(String id, String eventId, String status) {
         return ledger.recordDeliveries(List.of(new NewDelivery(id, P, eventId, "", status, Optional.empty())))
                 .get(0);
-    }
-
-    /** Asserts that the call throws {@link IllegalArgumentException} whose message contains each of the words. */
-    static void assertRejected(Executable call, String... words) {
-        IllegalArgumentException error = assertThrows(IllegalArgumentException.class, call);
-        for (String word : words) {
-            assertTrue(error.toString().contains(word), () -> "the message names " + word + ", but was: " + error);
-        }
     }
 }
