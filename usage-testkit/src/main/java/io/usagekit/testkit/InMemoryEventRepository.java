@@ -30,6 +30,8 @@ import io.usagekit.events.spi.PageRead;
 import io.usagekit.events.spi.Scan;
 import io.usagekit.events.spi.UnrecordedEvents;
 import io.usagekit.testkit.internal.CodePoints;
+import io.usagekit.testkit.internal.DeliveryCopy;
+import io.usagekit.testkit.internal.EventCopy;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -231,7 +233,7 @@ public final class InMemoryEventRepository implements EventRepository {
         Optional<Event> event = find(projectId, eventId);
         event.ifPresent(present -> {
             index.putEndpoints(present.id(), replacement);
-            put(present, present.status(), present.deletedAt(), now());
+            update(EventCopy.of(present), now());
         });
         return event.isPresent();
     }
@@ -240,31 +242,13 @@ public final class InMemoryEventRepository implements EventRepository {
     public synchronized boolean updateStatus(String projectId, String eventId, String status) {
         Bounds.word("status", status);
         Optional<Event> event = find(projectId, eventId);
-        event.ifPresent(present -> put(present, status, present.deletedAt(), now()));
+        event.ifPresent(present -> update(EventCopy.of(present).status(status), now()));
         return event.isPresent();
     }
 
-    private void put(Event event, String status, Optional<Instant> deletedAt, Instant updatedAt) {
-        events.put(
-                event.id(),
-                new Event(
-                        event.id(),
-                        event.projectId(),
-                        event.type(),
-                        event.payload(),
-                        event.headerValues(),
-                        event.sourceId(),
-                        event.idempotencyKey(),
-                        event.duplicate(),
-                        status,
-                        event.bytes(),
-                        event.createdAt(),
-                        deletedAt,
-                        event.acknowledgedAt(),
-                        Optional.of(updatedAt),
-                        event.urlPath(),
-                        event.urlQueryParams(),
-                        event.metadata()));
+    private void update(EventCopy event, Instant now) {
+        Event updated = event.updatedAt(Optional.of(now)).build();
+        events.put(updated.id(), updated);
     }
 
     @Override
@@ -282,18 +266,8 @@ public final class InMemoryEventRepository implements EventRepository {
         Bounds.word("status", status);
         Bounds.text("failureReason", failureReason);
         Optional<Delivery> delivery = findDelivery(projectId, deliveryId);
-        delivery.ifPresent(d -> deliveries.put(
-                d.id(),
-                new Delivery(
-                        d.id(),
-                        d.projectId(),
-                        d.eventId(),
-                        d.endpointId(),
-                        status,
-                        d.createdAt(),
-                        failureReason,
-                        d.metadata(),
-                        Optional.of(now()))));
+        delivery.ifPresent(
+                d -> deliveries.put(d.id(), DeliveryCopy.withStatus(d, status, failureReason, Optional.of(now()))));
         return delivery.isPresent();
     }
 
@@ -386,7 +360,7 @@ public final class InMemoryEventRepository implements EventRepository {
                         projectId, EventFilter.builder().window(window).build())
                 .toList();
         Instant now = now();
-        live.forEach(event -> put(event, event.status(), Optional.of(now), now));
+        live.forEach(event -> update(EventCopy.of(event).deletedAt(Optional.of(now)), now));
         return live.size();
     }
 

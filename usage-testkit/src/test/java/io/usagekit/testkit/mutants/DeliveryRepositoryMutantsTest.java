@@ -10,6 +10,7 @@ import io.usagekit.events.Page;
 import io.usagekit.events.PageRequest;
 import io.usagekit.testkit.InMemoryEventRepository;
 import io.usagekit.testkit.contract.deliveries.DeliveryRepositoryContract;
+import io.usagekit.testkit.internal.DeliveryCopy;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -282,16 +283,8 @@ class DeliveryRepositoryMutantsTest {
         }
 
         private Delivery withReason(Delivery d) {
-            return new Delivery(
-                    d.id(),
-                    d.projectId(),
-                    d.eventId(),
-                    d.endpointId(),
-                    d.status(),
-                    d.createdAt(),
-                    reasons.getOrDefault(d.id(), d.failureReason()),
-                    d.metadata(),
-                    d.updatedAt());
+            String reason = reasons.getOrDefault(d.id(), d.failureReason());
+            return DeliveryCopy.withStatus(d, d.status(), reason, d.updatedAt());
         }
     }
 

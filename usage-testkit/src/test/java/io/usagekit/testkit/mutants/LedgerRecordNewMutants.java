@@ -6,6 +6,7 @@ import io.usagekit.events.EventLedgerException;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.RecordingResult;
 import io.usagekit.testkit.InMemoryEventRepository;
+import io.usagekit.testkit.internal.EventCopy;
 import io.usagekit.testkit.mutants.EventRepositoryMutantsTest.Adapter;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -83,11 +84,9 @@ final class LedgerRecordNewMutants {
                             RecordingResult result = ledger.recordNew(events);
                             return new RecordingResult(
                                     result.recorded().stream()
-                                            .map(event -> LedgerRecordingMutants.event(
-                                                    event,
-                                                    repeated.contains(event.id()),
-                                                    event.bytes(),
-                                                    event.createdAt()))
+                                            .map(event -> EventCopy.of(event)
+                                                    .duplicate(repeated.contains(event.id()))
+                                                    .build())
                                             .toList(),
                                     result.recordedAlready());
                         }),

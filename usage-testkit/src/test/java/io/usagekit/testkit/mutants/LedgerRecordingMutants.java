@@ -12,6 +12,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.Payload;
 import io.usagekit.events.Project;
 import io.usagekit.testkit.InMemoryEventRepository;
+import io.usagekit.testkit.internal.EventCopy;
 import io.usagekit.testkit.mutants.EventRepositoryMutantsTest.Adapter;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -82,27 +83,6 @@ final class LedgerRecordingMutants {
         });
     }
 
-    static Event event(Event event, boolean duplicate, long bytes, Instant createdAt) {
-        return new Event(
-                event.id(),
-                event.projectId(),
-                event.type(),
-                event.payload(),
-                event.headerValues(),
-                event.sourceId(),
-                event.idempotencyKey(),
-                duplicate,
-                event.status(),
-                bytes,
-                createdAt,
-                event.deletedAt(),
-                event.acknowledgedAt(),
-                event.updatedAt(),
-                event.urlPath(),
-                event.urlQueryParams(),
-                event.metadata());
-    }
-
     private static Map<String, Set<String>> distinctValues(Map<String, List<String>> headers) {
         return headers.entrySet().stream()
                 .collect(Collectors.toMap(Map.Entry::getKey, header -> new LinkedHashSet<>(header.getValue())));
@@ -162,19 +142,16 @@ final class LedgerRecordingMutants {
                 returned(
                         "bytes as characters",
                         check,
-                        event -> event(
-                                event,
-                                event.duplicate(),
-                                event.payload().raw().length() + event.payload().data().length,
-                                event.createdAt())),
+                        event -> EventCopy.of(event)
+                                .bytes(event.payload().raw().length()
+                                        + event.payload().data().length)
+                                .build()),
                 returned(
                         "instants in milliseconds",
                         check,
-                        event -> event(
-                                event,
-                                event.duplicate(),
-                                event.bytes(),
-                                event.createdAt().truncatedTo(ChronoUnit.MILLIS))),
+                        event -> EventCopy.of(event)
+                                .createdAt(event.createdAt().truncatedTo(ChronoUnit.MILLIS))
+                                .build()),
                 mutant("ids in lower case", "distinguishesUnusualIds", ledger -> new ForwardingEventRepository(ledger) {
                     @Override
                     public List<Event> findAll(String projectId, Collection<String> eventIds) {
@@ -208,7 +185,9 @@ final class LedgerRecordingMutants {
                 List<Event> marked = new ArrayList<>();
                 for (NewEvent given : events) {
                     Event event = right.record(given);
-                    marked.add(event(event, !keys.add(keyOf.apply(given)), event.bytes(), event.createdAt()));
+                    marked.add(EventCopy.of(event)
+                            .duplicate(!keys.add(keyOf.apply(given)))
+                            .build());
                 }
                 return marked;
             }
@@ -218,7 +197,10 @@ final class LedgerRecordingMutants {
     private static List<Mutant<Adapter>> wrongDuplicates() {
         String check = "marksEventWithRepeatedKeyAsDuplicate";
         return List.of(
-                returned("no duplicates", check, event -> event(event, false, event.bytes(), event.createdAt())),
+                returned(
+                        "no duplicates",
+                        check,
+                        event -> EventCopy.of(event).duplicate(false).build()),
                 duplicates("keys of all projects", check, NewEvent::idempotencyKey),
                 duplicates(
                         "keys in lower case",
@@ -243,7 +225,9 @@ final class LedgerRecordingMutants {
                                     LockSupport.parkNanos(1_000);
                                     keys.put(given.idempotencyKey(), given.id());
                                     Event event = right.record(given);
-                                    marked.add(event(event, duplicate, event.bytes(), event.createdAt()));
+                                    marked.add(EventCopy.of(event)
+                                            .duplicate(duplicate)
+                                            .build());
                                 }
                                 return marked;
                             }
