@@ -1,12 +1,10 @@
 package io.usagekit.cli.demo;
 
 import com.clickhouse.jdbc.DataSourceImpl;
-import com.github.freva.asciitable.AsciiTable;
 import io.usagekit.OrganisationUsage;
 import io.usagekit.UsageCalculationException;
 import io.usagekit.UsageCalculator;
 import io.usagekit.UsageKey;
-import io.usagekit.UsageMetrics;
 import io.usagekit.cli.support.Failures;
 import io.usagekit.cli.support.Resources;
 import io.usagekit.cli.support.UsageTables;
@@ -172,23 +170,19 @@ final class DemoClickHouse implements CellReadListener {
         for (int i = 0; i < DemoRollups.RUNS; i++) {
             sources.forEach(source -> source.measure(key));
         }
-        out.println(AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        sources,
-                        List.of(
-                                UsageTables.name("figure from").with(Source::name),
-                                UsageTables.number("events received")
-                                        .with(source -> volume(source.figure().received())),
-                                UsageTables.number("bytes received")
-                                        .with(source -> bytes(source.figure().received())),
-                                UsageTables.number("deliveries sent")
-                                        .with(source -> volume(source.figure().sent())),
-                                UsageTables.number("bytes sent")
-                                        .with(source -> bytes(source.figure().sent())),
-                                UsageTables.number("ms, median of " + DemoRollups.RUNS)
-                                        .with(source -> String.format(Locale.ROOT, "%,.2f", source.median()))))
-                .asString());
+        out.println(UsageTables.table(
+                sources,
+                UsageTables.name("figure from").with(Source::name),
+                UsageTables.number(
+                        "events received", source -> source.figure().received().volume()),
+                UsageTables.number(
+                        "bytes received", source -> source.figure().received().bytes()),
+                UsageTables.number(
+                        "deliveries sent", source -> source.figure().sent().volume()),
+                UsageTables.number(
+                        "bytes sent", source -> source.figure().sent().bytes()),
+                UsageTables.number("ms, median of " + DemoRollups.RUNS)
+                        .with(source -> String.format(Locale.ROOT, "%,.2f", source.median()))));
         long cells = 0;
         long octets = 0;
         for (int shard = 0; shard < SHARDS; shard++) {
@@ -209,14 +203,6 @@ final class DemoClickHouse implements CellReadListener {
         if (!figure.received().equals(expected.received()) || !figure.sent().equals(expected.sent())) {
             throw new IllegalStateException("roll-ups say " + expected + ", ClickHouse says " + figure);
         }
-    }
-
-    private static String volume(UsageMetrics metrics) {
-        return UsageTables.grouped(metrics.volume());
-    }
-
-    private static String bytes(UsageMetrics metrics) {
-        return UsageTables.grouped(metrics.bytes());
     }
 
     /** The one that has most cells of the organisation, whose id its projects' ids begin with. */
@@ -270,7 +256,8 @@ final class DemoClickHouse implements CellReadListener {
     private String answer(UsageCalculator calculator) {
         try {
             OrganisationUsage figure = calculator.calculate(key, PATIENCE);
-            return bytes(figure.received()) + " bytes received, " + bytes(figure.sent()) + " sent";
+            return UsageTables.grouped(figure.received().bytes()) + " bytes received, "
+                    + UsageTables.grouped(figure.sent().bytes()) + " sent";
         } catch (UsageCalculationException e) {
             String message = Failures.describe(e);
             return e.getClass().getSimpleName()

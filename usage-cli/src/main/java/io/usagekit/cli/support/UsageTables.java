@@ -19,9 +19,10 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
-/** Figures for people to read. */
+/** Figures, and rows of the ledger, in tables for people to read. */
 public final class UsageTables {
 
     private record Row(String name, UsageMetrics metrics) {}
@@ -32,40 +33,26 @@ public final class UsageTables {
 
     /** Organisations with their usage of one period, in the order given. */
     public static String organisations(List<OrganisationUsage> figures) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        figures,
-                        List.of(
-                                text("organisation", OrganisationUsage::organisationId),
-                                number("events received")
-                                        .with(figure ->
-                                                grouped(figure.received().volume())),
-                                number("bytes received")
-                                        .with(figure ->
-                                                grouped(figure.received().bytes())),
-                                number("deliveries sent")
-                                        .with(figure -> grouped(figure.sent().volume())),
-                                number("bytes sent")
-                                        .with(figure -> grouped(figure.sent().bytes()))))
-                .asString();
+        return table(
+                figures,
+                text("organisation", OrganisationUsage::organisationId),
+                number("events received", figure -> figure.received().volume()),
+                number("bytes received", figure -> figure.received().bytes()),
+                number("deliveries sent", figure -> figure.sent().volume()),
+                number("bytes sent", figure -> figure.sent().bytes()));
     }
 
     /** Events of the ledger, in the order given. */
     public static String events(List<Event> events) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        events,
-                        List.of(
-                                text("created at", event -> event.createdAt().toString()),
-                                text("id", Event::id),
-                                text("type", Event::type),
-                                text("source", Event::sourceId),
-                                text("status", Event::status),
-                                text("duplicate", event -> event.duplicate() ? "yes" : ""),
-                                number("bytes").with(event -> grouped(event.bytes()))))
-                .asString();
+        return table(
+                events,
+                text("created at", event -> event.createdAt().toString()),
+                text("id", Event::id),
+                text("type", Event::type),
+                text("source", Event::sourceId),
+                text("status", Event::status),
+                text("duplicate", event -> event.duplicate() ? "yes" : ""),
+                number("bytes", Event::bytes));
     }
 
     /** One event of the ledger without its payload, a line for each thing that it has. */
@@ -103,50 +90,36 @@ public final class UsageTables {
 
     /** Deliveries of the ledger, in the order given. */
     public static String deliveries(List<Delivery> deliveries) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        deliveries,
-                        List.of(
-                                text(
-                                        "created at",
-                                        delivery -> delivery.createdAt().toString()),
-                                text("delivery", Delivery::id),
-                                text("endpoint", Delivery::endpointId),
-                                text("status", Delivery::status),
-                                text("updated at", delivery -> text(delivery.updatedAt())),
-                                text("failure reason", Delivery::failureReason),
-                                text("metadata", Delivery::metadata)))
-                .asString();
+        return table(
+                deliveries,
+                text("created at", delivery -> delivery.createdAt().toString()),
+                text("delivery", Delivery::id),
+                text("endpoint", Delivery::endpointId),
+                text("status", Delivery::status),
+                text("updated at", delivery -> text(delivery.updatedAt())),
+                text("failure reason", Delivery::failureReason),
+                text("metadata", Delivery::metadata));
     }
 
     /** Events that a figure counts, in the order given. */
     public static String received(List<ReceivedRow> rows) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        rows,
-                        List.of(
-                                text("created at", row -> row.createdAt().toString()),
-                                text("event", ReceivedRow::eventId),
-                                text("project", ReceivedRow::projectId),
-                                number("bytes").with(row -> known(row.bytes()))))
-                .asString();
+        return table(
+                rows,
+                text("created at", row -> row.createdAt().toString()),
+                text("event", ReceivedRow::eventId),
+                text("project", ReceivedRow::projectId),
+                number("bytes").with(row -> known(row.bytes())));
     }
 
     /** Deliveries that a figure counts, in the order given. */
     public static String sent(List<SentRow> rows) {
-        return AsciiTable.builder()
-                .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        rows,
-                        List.of(
-                                text("created at", row -> row.createdAt().toString()),
-                                text("delivery", SentRow::deliveryId),
-                                text("event", row -> row.eventId().orElse("")),
-                                text("project", SentRow::projectId),
-                                number("bytes").with(row -> known(row.bytes()))))
-                .asString();
+        return table(
+                rows,
+                text("created at", row -> row.createdAt().toString()),
+                text("delivery", SentRow::deliveryId),
+                text("event", row -> row.eventId().orElse("")),
+                text("project", SentRow::projectId),
+                number("bytes").with(row -> known(row.bytes())));
     }
 
     private static String known(OptionalLong bytes) {
@@ -187,16 +160,20 @@ public final class UsageTables {
     }
 
     private static String metrics(OrganisationUsage usage) {
+        return table(
+                List.of(new Row("received", usage.received()), new Row("sent", usage.sent())),
+                name("").with(Row::name),
+                number("volume", row -> row.metrics().volume()),
+                number("bytes", row -> row.metrics().bytes()));
+    }
+
+    /** A table of the rows, in the order given. */
+    @SafeVarargs
+    @SuppressWarnings("varargs") // the list is a copy
+    public static <T> String table(List<T> rows, ColumnData<T>... columns) {
         return AsciiTable.builder()
                 .border(AsciiTable.BASIC_ASCII_NO_DATA_SEPARATORS)
-                .data(
-                        List.of(new Row("received", usage.received()), new Row("sent", usage.sent())),
-                        List.of(
-                                name("").with(Row::name),
-                                number("volume")
-                                        .with(row -> grouped(row.metrics().volume())),
-                                number("bytes")
-                                        .with(row -> grouped(row.metrics().bytes()))))
+                .data(rows, List.of(columns))
                 .asString();
     }
 
@@ -205,9 +182,14 @@ public final class UsageTables {
         return new Column().header(header).headerAlign(HorizontalAlign.LEFT).dataAlign(HorizontalAlign.LEFT);
     }
 
-    /** A column of texts that may have characters which a terminal obeys. */
+    /** A column of texts that may contain characters which control a terminal. */
     private static <T> ColumnData<T> text(String header, Function<T, String> text) {
         return name(header).with(row -> Terminal.printable(text.apply(row)));
+    }
+
+    /** A column of whole numbers, with a comma between thousands. */
+    public static <T> ColumnData<T> number(String header, ToLongFunction<T> number) {
+        return number(header).with(row -> grouped(number.applyAsLong(row)));
     }
 
     /** A column of numbers. */
