@@ -4,6 +4,7 @@ import io.usagekit.cli.support.ClickHouseOptions;
 import io.usagekit.cli.support.MappedCommand;
 import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
+import io.usagekit.cli.support.Terminal;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
 import io.usagekit.clickhouse.ClickHouseUsage;
@@ -195,7 +196,8 @@ public final class ClickHouseCommand {
             PrintWriter out = out();
             List<ProjectDays> differing = new ArrayList<>();
             long compared = feed.verify(clickHouse.reader(), TIMEOUT, days -> {
-                out.println(days.projectId() + " from " + days.from() + " to " + days.to() + " differs");
+                out.println(Terminal.printable(days.projectId()) + " from " + days.from() + " to " + days.to()
+                        + " differs");
                 differing.add(days);
             });
             if (differing.isEmpty()) {

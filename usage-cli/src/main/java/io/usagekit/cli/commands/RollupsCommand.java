@@ -5,6 +5,7 @@ import io.usagekit.cli.support.InstantConverter;
 import io.usagekit.cli.support.MappedCommand;
 import io.usagekit.cli.support.Prerequisites;
 import io.usagekit.cli.support.Progress;
+import io.usagekit.cli.support.Terminal;
 import io.usagekit.cli.support.UsageTables;
 import io.usagekit.cli.support.Version;
 import io.usagekit.postgres.TableMapping;
@@ -121,7 +122,8 @@ public final class RollupsCommand {
                     + status.backfilledTo().map(Object::toString).orElse("-"));
             status.alterations().forEach(alteration -> out.println("altered:              " + alteration));
             status.missingIndexes().forEach(index -> out.println("missing index:        " + index));
-            status.missingProjects().forEach(project -> out.println("missing project:      " + project));
+            status.missingProjects()
+                    .forEach(project -> out.println("missing project:      " + Terminal.printable(project.toString())));
             return ExitCode.OK;
         }
     }
@@ -234,7 +236,8 @@ public final class RollupsCommand {
 
         @Override
         public void drifted(RollupDrift drift) {
-            out.println(drift.projectId() + " " + drift.hour() + ": received " + drift.rolledReceived() + " rolled, "
+            out.println(Terminal.printable(drift.projectId()) + " " + drift.hour() + ": received "
+                    + drift.rolledReceived() + " rolled, "
                     + drift.rawReceived() + " raw; sent " + drift.rolledSent() + " rolled, " + drift.rawSent()
                     + " raw");
         }

@@ -2,6 +2,7 @@ package io.usagekit.cli.load;
 
 import io.usagekit.cli.support.Progress;
 import io.usagekit.cli.support.Tables;
+import io.usagekit.cli.support.Terminal;
 import io.usagekit.cli.support.UsageTables;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -115,7 +116,7 @@ public final class EventLoad {
                 throw new IllegalStateException(
                         what + "; nothing has been loaded (--skip-bad-lines leaves such lines out)");
             }
-            err.println(what + "; skipped");
+            err.println(Terminal.printable(what) + "; skipped");
             skipped++;
             return Optional.empty();
         }

@@ -109,7 +109,7 @@ public final class Failures {
                     ? "unexpected end of data"
                     : error.getClass().getSimpleName();
         }
-        String line = message.strip().replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?");
+        String line = Terminal.printable(message.strip().replaceAll("\\s+", " "));
         if (error instanceof NoSuchFileException) {
             return "no such file: " + line;
         }

@@ -15,14 +15,15 @@ import java.util.regex.Pattern;
 /** Standard input and output: whether they are a terminal, and how text is written to them. */
 public final class Terminal {
 
-    /** Control characters, separators of lines, and those that change the direction of writing. */
-    private static final Pattern COMMANDS = Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]");
+    /** Control characters, separators of lines and paragraphs, and the characters with the Unicode property Bidi_Control. */
+    private static final Pattern CONTROLS =
+            Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]");
 
     private Terminal() {}
 
-    /** Returns a text with an escape, such as {@code \\u001b}, in the place of each character that a terminal obeys instead of showing it. */
-    static String printable(String text) {
-        return COMMANDS.matcher(text)
+    /** Returns a text with an escape, such as {@code \\u001b}, in the place of each character that controls a terminal instead of being shown. */
+    public static String printable(String text) {
+        return CONTROLS.matcher(text)
                 .replaceAll(found -> Matcher.quoteReplacement(String.format(
                         Locale.ROOT, "\\u%04x", (int) found.group().charAt(0))));
     }

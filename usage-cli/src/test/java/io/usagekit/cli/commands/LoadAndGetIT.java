@@ -184,7 +184,7 @@ class LoadAndGetIT {
         String schema = prepare("own_skipped");
         String tooLong = "x".repeat(Lines.MAX_OCTETS + 1);
 
-        Run run = load(schema, file(BAD + tooLong + "\n" + GOOD + "{"), "--skip-bad-lines")
+        Run run = load(schema, file(BAD + tooLong + "\n" + GOOD + "x\u001b[31m"), "--skip-bad-lines")
                 .succeeded();
 
         assertThat(run.out()).startsWith("Loaded 6 events of " + 3 * OCTETS + " bytes and 6 deliveries");
@@ -192,7 +192,7 @@ class LoadAndGetIT {
                 .hasSize(4)
                 .contains("line 4 is bad: data is missing; skipped")
                 .contains("line 8 is bad: longer than 16,777,216 octets; skipped")
-                .anyMatch(line -> line.startsWith("line 12 is bad: not JSON"))
+                .anyMatch(line -> line.startsWith("line 12 is bad: not JSON") && line.contains("x\\u001b"))
                 .endsWith("3 bad lines skipped");
         assertThat(TestServers.query("select count(*) from own_skipped.events")).isEqualTo("6");
     }

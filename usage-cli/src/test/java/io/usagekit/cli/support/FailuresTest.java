@@ -22,6 +22,12 @@ class FailuresTest {
     }
 
     @Test
+    void printsEscapesOfCharactersThatControlATerminal() {
+        assertThat(Failures.describe(new IllegalStateException("the id \"\u001b[31m\u009b2J\u202e\" is taken")))
+                .isEqualTo("the id \"\\u001b[31m\\u009b2J\\u202e\" is taken");
+    }
+
+    @Test
     void doesntRepeatWhatTheMessageSaysAlready() {
         assertThat(Failures.describe(new IllegalStateException("failed: disk full", new IOException("disk full"))))
                 .isEqualTo("failed: disk full");

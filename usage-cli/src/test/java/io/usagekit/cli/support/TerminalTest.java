@@ -15,9 +15,10 @@ class TerminalTest {
         "'a\rb\nc\td', 'a\\u000db\\u000ac\\u0009d'",
         "'a\u007fb\u0008', 'a\\u007fb\\u0008'",
         "'\u202egnp.exe', '\\u202egnp.exe'",
-        "'\u2066a\u2069\u2028', '\\u2066a\\u2069\\u2028'"
+        "'\u2066a\u2069\u2028', '\\u2066a\\u2069\\u2028'",
+        "'\u061ca\u200eb\u200f', '\\u061ca\\u200eb\\u200f'"
     })
-    void printsEscapesOfCharactersThatATerminalObeys(String text, String printed) {
+    void printsEscapesOfCharactersThatControlATerminal(String text, String printed) {
         assertThat(Terminal.printable(text)).isEqualTo(printed);
     }
 
