@@ -9,8 +9,8 @@ import java.util.Optional;
 /**
  * An event as it stands in the ledger. What it doesn't have (a type, a source, a key, a status, a path) is an empty text.
  *
- * @param headerValues its headers: the values of each name, in the order of names, which are in lower case as they were recorded, or as SQL
- *     inserted them
+ * @param headerValues its headers: the values of each name, in the order of names; names are in lower case, except those that a host's SQL
+ *     inserted otherwise
  * @param duplicate whether a live event with the same idempotency key was there before it
  * @param bytes its size as figures count it, in octets
  * @param createdAt when it was received
@@ -154,8 +154,8 @@ public record Event(
     }
 
     /**
-     * Its headers with one text each: several values of a name are put together by a comma and a space (RFC 9110, 5.3). Those of
-     * {@code Set-Cookie} may have commas themselves: of these it is the first one.
+     * Its headers with one text each: several values of a name are joined by a comma and a space (RFC 9110, 5.3). Values of
+     * {@code Set-Cookie} may contain commas, so that they can't be joined: its text is the first of them.
      */
     public Map<String, String> headers() {
         return Headers.combined(headerValues);

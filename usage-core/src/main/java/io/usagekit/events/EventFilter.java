@@ -223,8 +223,8 @@ public final class EventFilter {
 
         /**
          * With all of these words in its type or in the text of its payload, in any order and whatever their case, as far as that
-         * {@linkplain EventRepository#tokenise has been tokenised}. Words are what other ASCII characters than letters and digits
-         * part; a text without any is met by no event.
+         * {@linkplain EventRepository#tokenise has been tokenised}. ASCII characters other than letters and digits separate words; no event
+         * meets a text without words.
          */
         public Builder text(String text) {
             this.text = Optional.of(Bounds.word("text", text));
@@ -232,8 +232,8 @@ public final class EventFilter {
         }
 
         /**
-         * That meet a query with words, phrases, alternatives and what is excluded, as far as they
-         * {@linkplain EventRepository#tokenise have been tokenised}; {@link #text} takes all of it as plain words.
+         * That meet a query of words, phrases, alternatives and exclusions, as far as they
+         * {@linkplain EventRepository#tokenise have been tokenised}. {@link #text} takes operators as plain words.
          *
          * @param search as {@link SearchQuery#parse} reads it
          * @throws IllegalArgumentException if it is no query

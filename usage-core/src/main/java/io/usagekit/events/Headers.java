@@ -12,7 +12,7 @@ import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
- * An event's headers: names in lower case with their values, in the order of names.
+ * Conversions of an event's headers, for implementations of {@link EventRepository}. Maps are in the order of names, and unmodifiable.
  *
  * @since 0.1
  */
@@ -22,6 +22,7 @@ public final class Headers {
 
     private Headers() {}
 
+    /** Checks headers that are to be recorded, and puts their names into lower case. */
     static SortedMap<String, List<String>> of(Map<String, ? extends Collection<String>> headers) {
         SortedMap<String, List<String>> normalised = new TreeMap<>();
         headers.forEach((name, values) -> {
@@ -50,26 +51,26 @@ public final class Headers {
         return List.copyOf(values);
     }
 
-    /** Headers as they are, in the order of names. */
+    /** Copies headers as they are. */
     static SortedMap<String, List<String>> copy(Map<String, List<String>> headers) {
-        return each(headers, (name, values) -> List.copyOf(values));
+        return mapValues(headers, (name, values) -> List.copyOf(values));
     }
 
-    /** A list for the value of each name. */
+    /** Puts the value of each name into a list. */
     static SortedMap<String, List<String>> lists(Map<String, String> headers) {
-        return each(headers, (name, value) -> Collections.singletonList(value));
+        return mapValues(headers, (name, value) -> Collections.singletonList(value));
     }
 
-    /** One text for the values of each name. */
+    /** Joins the values of each name to one text. */
     static SortedMap<String, String> combined(Map<String, List<String>> headers) {
-        return each(
+        return mapValues(
                 headers,
                 (name, values) -> String.join(
                         ", ",
                         name.equalsIgnoreCase(SET_COOKIE) ? values.subList(0, Math.min(1, values.size())) : values));
     }
 
-    /** Octets of names and values, for implementations of {@link EventRepository}. */
+    /** Octets of all names and values. */
     public static long octets(Map<String, List<String>> headers) {
         return headers.entrySet().stream()
                 .flatMap(header -> Stream.concat(Stream.of(header.getKey()), header.getValue().stream()))
@@ -77,17 +78,17 @@ public final class Headers {
                 .sum();
     }
 
-    /** Headers as a JSON object, for implementations of {@link EventRepository}: of strings, or arrays of strings where a name has several values. */
+    /** Headers as a JSON object: of strings, or arrays of strings where a name has several values. */
     public static String toJson(Map<String, List<String>> headers) {
         return headers.isEmpty() ? "{}" : Json.write(jsonObject(headers));
     }
 
     /** The members of {@link #toJson}: strings and lists of strings. */
     public static Map<String, Object> jsonObject(Map<String, List<String>> headers) {
-        return each(headers, (name, values) -> values.size() == 1 ? values.get(0) : values);
+        return mapValues(headers, (name, values) -> values.size() == 1 ? values.get(0) : values);
     }
 
-    private static <V, W> SortedMap<String, W> each(Map<String, V> headers, BiFunction<String, V, W> change) {
+    private static <V, W> SortedMap<String, W> mapValues(Map<String, V> headers, BiFunction<String, V, W> change) {
         SortedMap<String, W> changed = new TreeMap<>();
         headers.forEach((name, value) -> changed.put(name, change.apply(name, value)));
         return Collections.unmodifiableSortedMap(changed);

@@ -22,14 +22,14 @@ public final class SearchQuery {
     /** Between words: ASCII characters that are neither letters nor digits. */
     private static final Pattern SEPARATORS = Pattern.compile("[\\p{ASCII}&&[^0-9A-Za-z]]+");
 
-    /** After blanks, a minus or none, and what is in quotation marks, or what is up to a blank or quotation mark. */
+    /** A term after any blanks: a minus or none, then a text in quotation marks, or one that ends before a blank or quotation mark. */
     private static final Pattern TERM =
             Pattern.compile("\\p{IsWhite_Space}*(-?)(?:\"([^\"]*)\"|([^\\p{IsWhite_Space}\"]+))");
 
-    /** Characters that stand in quotation marks only: parentheses, and the quotation marks that text editors put in the place of these. */
+    /** Characters allowed in quotation marks only: parentheses, and the typographic quotation marks that text editors insert. */
     private static final Pattern AMBIGUOUS = Pattern.compile("[()\u201c\u201d\u201e]");
 
-    /** Operators of other search engines, which here would be words. */
+    /** Operators of other search engines, which would be read as words here. */
     private static final Set<String> OTHER_OPERATORS = Set.of("AND", "NOT");
 
     /**
@@ -82,7 +82,7 @@ public final class SearchQuery {
      *   <li>{@code -draft}, {@code -"pull request"}: an event that has it is left out.
      * </ul>
      *
-     * <p>Words are those of {@link EventFilter.Builder#text}. A term without any is passed over.
+     * <p>Words are those of {@link EventFilter.Builder#text}. A term without any is ignored.
      *
      * @throws IllegalArgumentException if the query is out of bounds; doesn't close a quotation mark; has a parenthesis, a typographic quotation mark,
      *     {@code AND} or {@code NOT} outside quotation marks, or an {@code OR} elsewhere than between two terms without a minus; or has no term

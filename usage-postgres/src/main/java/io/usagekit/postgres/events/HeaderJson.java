@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads headers from a {@code jsonb} as PostgreSQL prints it. An event of ten headers is printed in 4 us; made texts by SQL, with arrays of values,
- * they take PostgreSQL 60 us.
+ * Parser of headers in a {@code jsonb} as PostgreSQL prints it: with one blank after each comma and colon, and no others. PostgreSQL prints ten
+ * headers in 4 us; turning them into arrays of texts by SQL takes it 60 us.
  */
 final class HeaderJson {
 
@@ -19,8 +19,8 @@ final class HeaderJson {
     }
 
     /**
-     * Returns the values of each header. An array of texts has the values of a header; anything else is one value: a text, empty for null, or
-     * JSON. What is no object has no headers.
+     * Returns the values of each header: the elements of an array of texts; otherwise one value, which is the text, the empty text for null, or
+     * the JSON of anything else. JSON that isn't an object has no headers.
      */
     static Map<String, List<String>> read(String json) {
         return json.startsWith("{") ? new HeaderJson(json).headers() : Map.of();
