@@ -28,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
  * The calculators' contract, with the sums of whole days from two shards. All hours of March are rolled and shipped before each of a
@@ -45,8 +46,9 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
     private static final AtomicInteger FROM_CELLS = new AtomicInteger();
     private static final AtomicInteger REFUSED = new AtomicInteger();
 
-    private static TestCluster cluster;
-    private static String database;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.shared();
+
     private static PostgresServer postgres;
     private static FedRollups tables;
     private static PostgresRollups rollups;
@@ -57,24 +59,18 @@ class ClickHouseCalculatorContractIT extends UsageCalculatorContract {
 
     @BeforeAll
     static void install() {
-        cluster = TestCluster.start(ClickHouseCalculatorContractIT.class);
         postgres = PostgresServer.start();
         tables = FedRollups.install(postgres.dataSource(), SCHEMA, CLOCK);
         rollups = tables.rollups();
         feed = tables.feed();
-        database = cluster.install();
-        clickHouse = cluster.usage(database);
+        clickHouse = cluster.usage(cluster.install());
     }
 
     @AfterAll
     static void stop() {
-        if (cluster != null) {
-            cluster.drop(database);
-            cluster.close();
-            postgres.close();
-            assertThat(FROM_CELLS).as("figures with days from ClickHouse").hasPositiveValue();
-            assertThat(REFUSED).as("reads that weren't believed").hasValue(0);
-        }
+        postgres.close();
+        assertThat(FROM_CELLS).as("figures with days from ClickHouse").hasPositiveValue();
+        assertThat(REFUSED).as("reads that weren't believed").hasValue(0);
     }
 
     @BeforeEach

@@ -46,6 +46,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -64,7 +65,9 @@ class ClickHouseCrashIT {
     private static final String FEEDER = "usagekit-crash-feeder";
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
 
-    private static TestCluster cluster;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.own();
+
     private static String database;
     private static ClickHouseUsage clickHouse;
     private static EmbeddedPostgresServer postgres;
@@ -76,7 +79,6 @@ class ClickHouseCrashIT {
 
     @BeforeAll
     static void start() {
-        cluster = TestCluster.startOwn(ClickHouseCrashIT.class);
         database = cluster.install();
         clickHouse = clickHouse(new Properties(), ClickHouseUsage.DEFAULT_TIMEOUT);
         postgres = EmbeddedPostgresServer.start();
@@ -89,20 +91,15 @@ class ClickHouseCrashIT {
 
     @AfterAll
     static void stop() {
-        if (cluster != null) {
-            List<ProjectDays> differing = new ArrayList<>();
-            rollups.feed().verify(clickHouse.reader(), TIMEOUT, differing::add);
-            cluster.close();
-            postgres.close();
-            assertThat(differing).isEmpty();
-        }
+        List<ProjectDays> differing = new ArrayList<>();
+        rollups.feed().verify(clickHouse.reader(), TIMEOUT, differing::add);
+        postgres.close();
+        assertThat(differing).isEmpty();
     }
 
     /** Through the first shard, with properties of the driver. */
     private static ClickHouseUsage clickHouse(Properties properties, Duration timeout) {
-        return ClickHouseUsage.builder(cluster.dataSource(0, properties))
-                .database(database)
-                .cluster(cluster.cluster().name())
+        return cluster.builder(cluster.dataSource(0, properties), database)
                 .timeout(timeout)
                 .clock(CLOCK)
                 .build();
@@ -294,9 +291,9 @@ class ClickHouseCrashIT {
         FeederProcess.runAndKill(
                 postgres.jdbcUrl() + "&ApplicationName=" + FEEDER,
                 SCHEMA,
-                cluster.cluster().jdbcUrls().get(0),
+                cluster.jdbcUrls().get(0),
                 database,
-                cluster.cluster().name(),
+                cluster.name(),
                 point.toString());
         awaitNoFeeder();
 

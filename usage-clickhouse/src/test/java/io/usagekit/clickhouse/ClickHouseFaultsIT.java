@@ -20,10 +20,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -38,27 +38,21 @@ class ClickHouseFaultsIT {
     private static final List<ProjectDays> DAYS = Cells.days(PROJECTS, DAY, DAY.plusDays(1));
     private static final ShippedUsage ALL = new ShippedUsage(sums(PROJECTS * 24), PROJECTS * 24);
 
-    private TestCluster cluster;
+    /** A cluster for each test: a query that a profile cuts off may end a server of the embedded engine a moment later. */
+    @RegisterExtension
+    private final TestCluster cluster = TestCluster.own();
+
     private String database;
     private CellStore store;
     private CellReader reader;
 
-    /** A cluster for each test: a query that a profile cuts off may end a server of the embedded engine a moment later. */
     @BeforeEach
-    void start() {
-        cluster = TestCluster.startOwn(ClickHouseFaultsIT.class);
+    void install() {
         database = cluster.install();
         ClickHouseUsage usage = cluster.usage(database);
         store = usage.store();
         reader = usage.reader();
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
-    }
-
-    @AfterEach
-    void stop() {
-        if (cluster != null) {
-            cluster.close();
-        }
     }
 
     private static ShippedUsage total(CellReader reader, long version) {
@@ -214,7 +208,7 @@ class ClickHouseFaultsIT {
             cluster.execute(
                     shard,
                     "create or replace table " + database + ".cell as " + database + ".cell_local engine = Distributed("
-                            + cluster.cluster().name() + ", " + database + ", cell_local, cityHash64(project) + 1)");
+                            + cluster.name() + ", " + database + ", cell_local, cityHash64(project) + 1)");
         }
         store.insertCells(2, Cells.oneEventAnHour(PROJECTS, DAY));
         assertThat(total(reader, 2)).isEqualTo(new ShippedUsage(ALL.sums(), 2 * ALL.versions()));

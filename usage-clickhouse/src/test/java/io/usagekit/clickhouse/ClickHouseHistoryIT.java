@@ -32,12 +32,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -50,34 +48,20 @@ class ClickHouseHistoryIT {
     private static final int PROJECTS = 20;
     private static final UsagePeriod WHOLE_DAY = UsagePeriod.between(hour(DAY, 0), END);
 
-    private static TestCluster cluster;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.own();
+
     private final ManualClock clock = ManualClock.at("2026-03-02T00:06:00.123456Z");
     private String database;
     private final List<String> events = new ArrayList<>();
     private CellStore store;
     private ClickHouseHistory history;
 
-    @BeforeAll
-    static void start() {
-        cluster = TestCluster.startOwn(ClickHouseHistoryIT.class);
-    }
-
-    @AfterAll
-    static void stop() {
-        if (cluster != null) {
-            cluster.close();
-        }
-    }
-
     /** In version 1, one event in each hour of a day, in twenty projects of two organisations. */
     @BeforeEach
     void install() {
         database = cluster.install();
-        ClickHouseUsage usage = ClickHouseUsage.builder(cluster.dataSource(0))
-                .database(database)
-                .cluster(cluster.cluster().name())
-                .clock(clock)
-                .build();
+        ClickHouseUsage usage = cluster.usage(database, clock);
         store = usage.store();
         history = usage.history(Duration.ofMinutes(5), new ThrowingHistoryListener(events));
         store.insertCells(1, Cells.oneEventAnHour(PROJECTS, DAY));
@@ -88,11 +72,6 @@ class ClickHouseHistoryIT {
                         .mapToObj(i -> new CellProject("p-" + i, Optional.of(i < 5 ? "few" : "many"), true))
                         .toList());
         publish(1, PROJECTS);
-    }
-
-    @AfterEach
-    void drop() {
-        cluster.drop(database);
     }
 
     private static List<ShippedDay> days(long versions) {

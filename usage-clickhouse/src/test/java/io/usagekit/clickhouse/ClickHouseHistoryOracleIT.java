@@ -35,6 +35,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
  * Figures and reports from ClickHouse alone against the combined query over the raw rows, of random windows on whole hours, after random changes; and after
@@ -64,9 +65,10 @@ class ClickHouseHistoryOracleIT {
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
     private static final long SEED = Long.getLong("usagekit.seed", new Random().nextLong());
 
-    private static TestCluster cluster;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.shared();
+
     private static PostgresServer postgres;
-    private static String database;
     private static ClickHouseUsage clickHouse;
     private static ClickHouseHistory history;
     private static FedRollups tables;
@@ -77,7 +79,6 @@ class ClickHouseHistoryOracleIT {
 
     @BeforeAll
     static void install() {
-        cluster = TestCluster.start(ClickHouseHistoryOracleIT.class);
         postgres = PostgresServer.start();
         tables = FedRollups.install(
                 postgres.dataSource(),
@@ -88,22 +89,13 @@ class ClickHouseHistoryOracleIT {
                         + " execute format('alter table %s drop constraint %I', key.of, key.conname); end loop; end $$");
         rollups = tables.rollups();
         feed = tables.feed();
-        database = cluster.install();
-        clickHouse = ClickHouseUsage.builder(cluster.dataSource(0))
-                .database(database)
-                .cluster(cluster.cluster().name())
-                .clock(CLOCK)
-                .build();
+        clickHouse = cluster.usage(cluster.install(), CLOCK);
         history = clickHouse.history(Duration.ofMinutes(1));
     }
 
     @AfterAll
     static void stop() {
-        if (cluster != null) {
-            cluster.drop(database);
-            cluster.close();
-            postgres.close();
-        }
+        postgres.close();
     }
 
     private static void execute(String... statements) {

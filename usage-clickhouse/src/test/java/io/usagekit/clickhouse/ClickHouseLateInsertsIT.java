@@ -30,6 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -54,8 +55,9 @@ class ClickHouseLateInsertsIT {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final ManualClock CLOCK = ManualClock.at("2026-04-02T12:00:00Z");
 
-    private static TestCluster cluster;
-    private static String database;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.shared();
+
     private static ClickHouseUsage clickHouse;
     private static PostgresServer postgres;
     private static FedRollups tables;
@@ -70,17 +72,11 @@ class ClickHouseLateInsertsIT {
 
     @BeforeAll
     static void start() {
-        cluster = TestCluster.start(ClickHouseLateInsertsIT.class);
         postgres = PostgresServer.start();
         tables = FedRollups.install(postgres.dataSource(), SCHEMA, CLOCK);
         rollups = tables.rollups();
         feed = tables.feed();
-        database = cluster.install();
-        clickHouse = ClickHouseUsage.builder(cluster.dataSource(0))
-                .database(database)
-                .cluster(cluster.cluster().name())
-                .clock(CLOCK)
-                .build();
+        clickHouse = cluster.usage(cluster.install(), CLOCK);
         execute("insert into {s}.projects (id, organisation_id) select 'p-' || n, 'o' from generate_series(1, 4) n");
         events = 0;
         STATES.clear();
@@ -88,11 +84,7 @@ class ClickHouseLateInsertsIT {
 
     @AfterAll
     static void stop() {
-        if (cluster != null) {
-            cluster.drop(database);
-            cluster.close();
-            postgres.close();
-        }
+        postgres.close();
     }
 
     private static void execute(String... statements) {

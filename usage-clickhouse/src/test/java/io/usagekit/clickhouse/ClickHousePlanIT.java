@@ -20,12 +20,10 @@ import java.time.LocalDate;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** What reads of one month cost on two shards, whose tables have many: counters of the servers, no times. */
 @Tag("thorough")
@@ -33,39 +31,20 @@ class ClickHousePlanIT {
 
     private static final Instant AS_OF = hour(DAY, 25);
 
-    private static TestCluster cluster;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.own();
+
     private String database;
     private ClickHouseUsage usage;
     private CellStore store;
     private CellReader reader;
 
-    @BeforeAll
-    static void start() {
-        cluster = TestCluster.startOwn(ClickHousePlanIT.class);
-    }
-
-    @AfterAll
-    static void stop() {
-        if (cluster != null) {
-            cluster.close();
-        }
-    }
-
     @BeforeEach
     void install() {
         database = cluster.install();
-        usage = ClickHouseUsage.builder(cluster.dataSource(0))
-                .database(database)
-                .cluster(cluster.cluster().name())
-                .clock(ManualClock.at(AS_OF))
-                .build();
+        usage = cluster.usage(database, ManualClock.at(AS_OF));
         store = usage.store();
         reader = usage.reader();
-    }
-
-    @AfterEach
-    void drop() {
-        cluster.drop(database);
     }
 
     /** A month is a part of each shard's table, and a project is in one or two of its granules, of 8,192 rows. */

@@ -27,12 +27,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -40,23 +38,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("thorough")
 class ClickHouseStatementsIT {
 
-    private static TestCluster cluster;
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.shared();
+
     private String database;
     private ClickHouseUsage usage;
     private CellStore store;
     private CellReader reader;
-
-    @BeforeAll
-    static void start() {
-        cluster = TestCluster.start(ClickHouseStatementsIT.class);
-    }
-
-    @AfterAll
-    static void stop() {
-        if (cluster != null) {
-            cluster.close();
-        }
-    }
 
     @BeforeEach
     void install() {
@@ -64,11 +52,6 @@ class ClickHouseStatementsIT {
         usage = cluster.usage(database);
         store = usage.store();
         reader = usage.reader();
-    }
-
-    @AfterEach
-    void drop() {
-        cluster.drop(database);
     }
 
     @Test

@@ -55,15 +55,11 @@ final class ClickHouseStress implements AutoCloseable {
 
     private final long seed;
     private final StressClock clock = new StressClock(System.currentTimeMillis());
-    private final TestCluster cluster = TestCluster.startOwn(ClickHouseStressIT.class);
+    private final TestCluster cluster;
     private final EmbeddedPostgresServer postgres = EmbeddedPostgresServer.start();
     private final StressTables tables = new StressTables(postgres.jdbcUrl());
-    private final String database = cluster.install();
-    private final ClickHouseUsage clickHouse = ClickHouseUsage.builder(cluster.dataSource(0))
-            .database(database)
-            .cluster(cluster.cluster().name())
-            .clock(clock)
-            .build();
+    private final String database;
+    private final ClickHouseUsage clickHouse;
     private final Path states;
     private final Map<RowFeed.Variant, RowFeed> controls = new EnumMap<>(RowFeed.Variant.class);
     private final StressWriter writer;
@@ -75,8 +71,11 @@ final class ClickHouseStress implements AutoCloseable {
     private volatile boolean writersStopped;
     private volatile boolean stopped;
 
-    ClickHouseStress(long seed) throws IOException {
+    ClickHouseStress(long seed, TestCluster cluster) throws IOException {
         this.seed = seed;
+        this.cluster = cluster;
+        this.database = cluster.install();
+        this.clickHouse = cluster.usage(database, clock);
         this.states = Files.createTempDirectory("usagekit-stress-states");
         tables.create(clock);
         ship();
@@ -104,9 +103,9 @@ final class ClickHouseStress implements AutoCloseable {
                 StressFeeder.class,
                 Long.toString(clock.startedMillis()),
                 tables.jdbcUrl() + "&ApplicationName=" + StressFeeder.class.getSimpleName(),
-                cluster.cluster().jdbcUrls().get(0),
+                cluster.jdbcUrls().get(0),
                 database,
-                cluster.cluster().name(),
+                cluster.name(),
                 states.toString());
     }
 
@@ -305,7 +304,6 @@ final class ClickHouseStress implements AutoCloseable {
     public void close() {
         stopped = true;
         feeder.kill();
-        cluster.close();
         postgres.close();
         try (var files = Files.list(states)) {
             for (Path file : files.toList()) {

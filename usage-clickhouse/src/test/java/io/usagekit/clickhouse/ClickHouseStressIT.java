@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
  * Figures with days from ClickHouse, and those of history, agree with raw rows under concurrent changes of every kind while servers are killed; feeds
@@ -21,12 +22,15 @@ class ClickHouseStressIT {
     /** The longest run on a slow machine. */
     private static final Duration BOUND = Duration.ofMinutes(5).plusMillis(400 * READS);
 
+    @RegisterExtension
+    private static final TestCluster cluster = TestCluster.own();
+
     private final long seed = Long.getLong("usagekit.seed", new Random().nextLong());
 
     @Test
     void equalsRawRowsInEverySnapshot() throws Exception {
         System.out.printf("ClickHouseStressIT: -Dusagekit.seed=%d%n", seed);
-        try (ClickHouseStress stress = new ClickHouseStress(seed)) {
+        try (ClickHouseStress stress = new ClickHouseStress(seed, cluster)) {
             ClickHouseStress.Result result = stress.run(READS, BOUND);
             System.out.printf("ClickHouseStressIT: %s%n", result);
             assertThat(result.reads().wrong()).as("%s, seed %d", result, seed).isEmpty();

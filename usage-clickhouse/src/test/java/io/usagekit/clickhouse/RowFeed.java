@@ -53,14 +53,14 @@ final class RowFeed {
         this.tables = tables;
         this.cluster = cluster;
         this.table = database + ".rows_" + variant.name().toLowerCase(Locale.ROOT);
-        for (int shard = 0; shard < cluster.cluster().jdbcUrls().size(); shard++) {
+        for (int shard = 0; shard < cluster.jdbcUrls().size(); shard++) {
             cluster.execute(
                     shard,
                     "create table " + table
                             + "_local (id String, project String, bytes Int64, is_deleted Bool, version Int64)"
                             + " engine = ReplacingMergeTree(version) order by id",
                     "create table " + table + " as " + table + "_local engine = Distributed("
-                            + cluster.cluster().name() + ", " + database + ", " + table.replaceFirst(".*\\.", "")
+                            + cluster.name() + ", " + database + ", " + table.replaceFirst(".*\\.", "")
                             + "_local, cityHash64(project))");
         }
     }
