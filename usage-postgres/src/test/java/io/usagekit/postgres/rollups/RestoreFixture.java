@@ -120,17 +120,7 @@ final class RestoreFixture implements AutoCloseable {
                 .mapping(mapping)
                 .schema(rollups)
                 .clock(clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        notifications.add("rolled");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
+                .listener(FigureWays.to(notifications))
                 .build();
     }
 

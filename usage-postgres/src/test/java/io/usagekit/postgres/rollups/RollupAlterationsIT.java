@@ -62,21 +62,7 @@ class RollupAlterationsIT {
     @BeforeEach
     void begin() {
         fixture = RollupFixture.rolled(Database.pool(), Database.newSchema("altered"));
-        rollups = PostgresRollups.builder(fixture.dataSource)
-                .mapping(fixture.mapping)
-                .clock(fixture.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        notifications.add("rolled");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
-                .build();
+        rollups = fixture.rollups(fixture.mapping, FigureWays.to(notifications));
     }
 
     @AfterEach

@@ -29,17 +29,7 @@ class RollupCalculatorIT {
     private static final UsageKey MARCH = RollupFixture.MARCH;
 
     private final List<String> reports = new ArrayList<>();
-    private final RollupListener listener = new RollupListener() {
-        @Override
-        public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-            reports.add("rolled, " + liveHours + " live, " + markedHours + " marked");
-        }
-
-        @Override
-        public void fromRawRows(UsageKey key, RollupListener.Fallback why) {
-            reports.add(why.toString());
-        }
-    };
+    private final RollupListener listener = FigureWays.withHoursTo(reports);
 
     private RollupFixture fixture;
 

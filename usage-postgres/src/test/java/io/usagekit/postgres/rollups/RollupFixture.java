@@ -132,6 +132,15 @@ final class RollupFixture extends HostTables implements AutoCloseable {
         }
     }
 
+    /** Returns roll-ups of these tables of the schema, which call a listener. */
+    PostgresRollups rollups(TableMapping tables, RollupListener listener) {
+        return PostgresRollups.builder(dataSource)
+                .mapping(tables)
+                .clock(clock)
+                .listener(listener)
+                .build();
+    }
+
     FigureComparison.Pair read() {
         return new FigureComparison(dataSource, rollups, mapping).compare(MARCH);
     }

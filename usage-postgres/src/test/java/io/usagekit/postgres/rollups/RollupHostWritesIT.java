@@ -56,21 +56,7 @@ class RollupHostWritesIT {
 
     /** Installs roll-ups of the tables with a delivered event in each of three hours, and rolls them. */
     private void install(TableMapping mapping) {
-        rollups = PostgresRollups.builder(fixture.dataSource)
-                .mapping(mapping)
-                .clock(fixture.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        notifications.add("rolled");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
-                .build();
+        rollups = fixture.rollups(mapping, FigureWays.to(notifications));
         rollups.install();
         fixture.run(
                 "insert into {s}.events (id, project_id, raw, created_at) select 'e' || h, 'p', 'seven b',"

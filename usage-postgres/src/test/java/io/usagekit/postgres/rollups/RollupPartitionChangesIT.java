@@ -69,25 +69,11 @@ class RollupPartitionChangesIT {
                 .withoutEventDeletion()
                 .payload("raw")
                 .build();
-        rollups = PostgresRollups.builder(fixture.dataSource)
-                .mapping(mapping)
-                .clock(fixture.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        notifications.add("rolled, " + markedHours + " marked");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
-                .build();
+        rollups = fixture.rollups(mapping, FigureWays.withHoursTo(notifications));
         rollups.install();
         runWorker();
         figures = new FigureComparison(fixture.dataSource, rollups, mapping);
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
     }
 
     @AfterEach
@@ -141,11 +127,11 @@ class RollupPartitionChangesIT {
         RollupRunResult run = runWorker();
         assertThat(run.finished()).isTrue();
         assertThat(run.rerolledHours()).as("of the event and of its delivery").isEqualTo(2);
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
         assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
 
         fixture.run("update {s}.parts_0 set raw = '12345'");
-        assertRead("rolled, 1 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 26));
+        assertRead("rolled, 1 live, 1 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 26));
     }
 
     @Test
@@ -154,12 +140,12 @@ class RollupPartitionChangesIT {
         assertRead("ALTERED", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
         assertAlterations("was detached or dropped");
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
 
         fixture.run("alter table {s}.parts_2 detach partition {s}.parts_2_q");
         assertRead("ALTERED", new UsageMetrics(1, 7), new UsageMetrics(4, 7));
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(1, 7), new UsageMetrics(4, 7));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(1, 7), new UsageMetrics(4, 7));
     }
 
     @Test
@@ -170,7 +156,7 @@ class RollupPartitionChangesIT {
                 "alter table {s}.parts attach partition {s}.parts_1 for values from ('2026-03-01Z') to ('2026-03-10Z')");
         assertRead("ALTERED", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
     }
 
     @Test
@@ -183,13 +169,13 @@ class RollupPartitionChangesIT {
         assertRead("ALTERED", new UsageMetrics(3, 17), new UsageMetrics(4, 17));
         assertAlterations("other is new below", "was detached or dropped");
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 17), new UsageMetrics(4, 17));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 17), new UsageMetrics(4, 17));
     }
 
     @Test
     void keepsRolledHoursWhereAPartitionIsRewritten() {
         fixture.run("vacuum full {s}.parts_1");
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
     }
 
     @Test
@@ -199,16 +185,16 @@ class RollupPartitionChangesIT {
                 "insert into {s}.projects values ('r', 'org-123')",
                 "insert into {s}.parts values ('r', 'r', '123', '2026-03-16T00:00:00Z')");
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(4, 24), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(4, 24), new UsageMetrics(4, 21));
         fixture.run("truncate {s}.parts_2_r");
         assertRead("ALTERED", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
         assertAlterations("parts_2_r was emptied or rewritten, and has no trigger");
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
 
         rollups.install();
         fixture.run("vacuum full {s}.parts_2_r");
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
     }
 
     @Test
@@ -222,12 +208,12 @@ class RollupPartitionChangesIT {
         assertThat(rollups.status().orElseThrow().coveredBefore()).isPresent();
         RollupRunResult run = runWorker();
         assertThat(run.rerolledHours() + run.backfillSteps()).isZero();
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
 
         fixture.run("create table {s}.parts_3_0 partition of {s}.parts_3 for values with (modulus 1, remainder 0)");
         assertRead("ALTERED", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 21));
     }
 
     @Test
@@ -247,7 +233,7 @@ class RollupPartitionChangesIT {
         }
         assertRead("ALTERED", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(3, 21), new UsageMetrics(4, 24));
     }
 
     /** A worker and a calculator look at the triggers of single partitions every five seconds at most. */
@@ -284,7 +270,7 @@ class RollupPartitionChangesIT {
                 .hasMessageContaining("call install() again");
         rollups.install();
         runWorker();
-        assertRead("rolled, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
+        assertRead("rolled, 0 live, 0 marked", new UsageMetrics(2, 14), new UsageMetrics(4, 14));
     }
 
     /** A worker that has seen all triggers looks at their versions after five seconds, and at themselves only where something has changed. */
@@ -403,16 +389,7 @@ class RollupPartitionChangesIT {
                         + " interval '1 day' from generate_series(1, 40) n",
                 "insert into {s}.event_deliveries select 'd' || substr(id, 2), 'p', id, 'Success', created_at from {s}.events");
         own.runWorker();
-        PostgresRollups listened = PostgresRollups.builder(own.dataSource)
-                .mapping(own.mapping)
-                .clock(own.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
-                .build();
+        PostgresRollups listened = own.rollups(own.mapping, FigureWays.to(notifications));
         notifications.clear();
         PostgresPartitions partitions = PostgresPartitions.builder(own.dataSource)
                 .mapping(own.mapping)
@@ -444,7 +421,7 @@ class RollupPartitionChangesIT {
                     .isEqualTo(march);
             own.runWorker();
         }
-        assertThat(notifications).isEmpty();
+        assertThat(notifications).containsOnly("rolled");
         own.close();
     }
 }

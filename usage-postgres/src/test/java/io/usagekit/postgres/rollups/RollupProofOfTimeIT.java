@@ -86,21 +86,7 @@ class RollupProofOfTimeIT {
     }
 
     private void install() {
-        rollups = PostgresRollups.builder(fixture.dataSource)
-                .mapping(mapping)
-                .clock(fixture.clock)
-                .listener(new RollupListener() {
-                    @Override
-                    public void fromRollups(UsageKey key, long liveHours, long markedHours) {
-                        notifications.add("rolled");
-                    }
-
-                    @Override
-                    public void fromRawRows(UsageKey key, Fallback why) {
-                        notifications.add(String.valueOf(why));
-                    }
-                })
-                .build();
+        rollups = fixture.rollups(mapping, FigureWays.to(notifications));
         rollups.install();
         runWorker();
     }
