@@ -84,12 +84,7 @@ class AmbiguousEventIdsIT {
         Map<String, UsageMetrics> sent = new TreeMap<>();
         read("raw", PostgresUsage.calculator(Database.pool(), mapping), received, sent);
         read("not rolled", rollups.calculator(), received, sent);
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            assertThat(worker.runOnce().finished()).isTrue();
-        }
+        assertThat(RollupFixture.runWorker(rollups).finished()).isTrue();
         read("rolled", rollups.calculator(), received, sent);
         for (ProjectUsage project : rollups.byProject(KEY, TIMEOUT)) {
             received.put("project", project.received());

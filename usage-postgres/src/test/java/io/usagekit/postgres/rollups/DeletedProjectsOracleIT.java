@@ -194,12 +194,7 @@ class DeletedProjectsOracleIT {
     }
 
     private boolean roll(PostgresRollups rollups) {
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            return worker.runOnce().finished();
-        }
+        return RollupFixture.runWorker(rollups).finished();
     }
 
     private void assertExact(PostgresRollups rollups, boolean retains, String when) {

@@ -135,13 +135,7 @@ final class GatewayReplay {
     }
 
     void roll() {
-        try (RollupWorker worker = rollups()
-                .worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            assertThat(worker.runOnce().finished()).isTrue();
-        }
+        assertThat(RollupFixture.runWorker(rollups()).finished()).isTrue();
     }
 
     void installAndRoll() {

@@ -50,16 +50,7 @@ class GeneratedColumnsIT {
     }
 
     private void runWorker() {
-        runWorker(rollups);
-    }
-
-    private static void runWorker(PostgresRollups of) {
-        try (RollupWorker worker = of.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            worker.runOnce();
-        }
+        RollupFixture.runWorker(rollups);
     }
 
     /** They are null in triggers. */
@@ -141,7 +132,7 @@ class GeneratedColumnsIT {
         ofBodies.install();
         fixture.run(
                 "insert into {s}.events (id, project_id, raw, created_at) values ('e', 'p', 'seven b', '2026-03-17T09:00:00Z')");
-        runWorker(ofBodies);
+        RollupFixture.runWorker(ofBodies);
         assertThat(octets(ofBodies)).isEqualTo(7);
 
         fixture.run("alter table {s}.events_march alter column body set expression as (raw || raw)");
@@ -149,9 +140,9 @@ class GeneratedColumnsIT {
         assertThat(octets(ofBodies)).isEqualTo(14);
         assertThat(ofBodies.status().orElseThrow().alterations())
                 .anySatisfy(alteration -> assertThat(alteration).contains("generates a mapped column in another way"));
-        assertThatThrownBy(() -> runWorker(ofBodies)).hasMessageContaining("call install() again");
+        assertThatThrownBy(() -> RollupFixture.runWorker(ofBodies)).hasMessageContaining("call install() again");
         ofBodies.install();
-        runWorker(ofBodies);
+        RollupFixture.runWorker(ofBodies);
         assertThat(octets(ofBodies)).isEqualTo(14);
         assertThat(ofBodies.status().orElseThrow().alterations()).isEmpty();
     }

@@ -144,12 +144,7 @@ final class RestoreFixture implements AutoCloseable {
     }
 
     void roll(PostgresRollups rollups) {
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            assertThat(worker.runOnce().finished()).isTrue();
-        }
+        assertThat(RollupFixture.runWorker(rollups).finished()).isTrue();
     }
 
     /** Returns what the copy sums up to. */

@@ -127,7 +127,12 @@ final class RollupFixture extends HostTables implements AutoCloseable {
     }
 
     RollupRunResult runWorker() {
-        try (RollupWorker worker = worker().build()) {
+        return runWorker(rollups);
+    }
+
+    /** Lets a worker of any roll-ups roll what it can. */
+    static RollupRunResult runWorker(PostgresRollups rollups) {
+        try (RollupWorker worker = worker(rollups).build()) {
             return worker.runOnce();
         }
     }

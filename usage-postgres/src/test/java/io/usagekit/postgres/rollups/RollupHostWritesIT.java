@@ -70,12 +70,7 @@ class RollupHostWritesIT {
     }
 
     private void roll() {
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .waitForWriters(Duration.ofMillis(50))
-                .build()) {
-            assertThat(worker.runOnce().finished()).isTrue();
-        }
+        assertThat(RollupFixture.runWorker(rollups).finished()).isTrue();
     }
 
     private UsageMetrics received() {

@@ -92,12 +92,7 @@ class RollupPartitionChangesIT {
     }
 
     private RollupRunResult runWorker() {
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            return worker.runOnce();
-        }
+        return RollupFixture.runWorker(rollups);
     }
 
     private void assertRead(String notification, UsageMetrics received, UsageMetrics sent) {

@@ -88,16 +88,7 @@ class RollupProofOfTimeIT {
     private void install() {
         rollups = fixture.rollups(mapping, FigureWays.to(notifications));
         rollups.install();
-        runWorker();
-    }
-
-    private void runWorker() {
-        try (RollupWorker worker = rollups.worker()
-                .settle(Duration.ZERO)
-                .runBudget(Duration.ofMinutes(1))
-                .build()) {
-            worker.runOnce();
-        }
+        RollupFixture.runWorker(rollups);
     }
 
     private void assertRead(String notification, UsageMetrics received, UsageMetrics sent) {
@@ -132,7 +123,7 @@ class RollupProofOfTimeIT {
                 "alter table {s}.parts attach partition {s}.parts_rest" + bounds("2026-03-15", "2026-04-01"));
         assertRead("rolled", new UsageMetrics(1, 7), new UsageMetrics(3, 20));
         assertThat(rollups.status().orElseThrow().alterations()).hasSize(6);
-        runWorker();
+        RollupFixture.runWorker(rollups);
         assertThat(rollups.status().orElseThrow().alterations()).isEmpty();
         assertRead("rolled", new UsageMetrics(1, 7), new UsageMetrics(3, 20));
     }
@@ -164,7 +155,7 @@ class RollupProofOfTimeIT {
     void noticesAPartitionThatIsNewInTheWindow() {
         roll("timestamptz");
         fixture.run("drop table {s}.sends_week");
-        runWorker();
+        RollupFixture.runWorker(rollups);
         assertRead("rolled", new UsageMetrics(1, 7), UsageMetrics.ZERO);
         fixture.run(
                 "create table {s}.other (like {s}.sends)",
@@ -215,7 +206,7 @@ class RollupProofOfTimeIT {
                 "drop table {s}.sends_week",
                 partition("sends", "week", "2026-03-01", "2026-03-08") + " partition by list (project_id)",
                 "create table {s}.sends_week_p partition of {s}.sends_week for values in ('p')");
-        runWorker();
+        RollupFixture.runWorker(rollups);
         assertRead("rolled", new UsageMetrics(1, 7), UsageMetrics.ZERO);
         fixture.run(
                 "create table {s}.other (like {s}.sends)",
