@@ -13,7 +13,6 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
-import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.FeedRun;
 import io.usagekit.postgres.rollups.spi.FeedStatus;
@@ -74,8 +73,7 @@ class ClickHouseCrashIT {
     private static PostgresRollups rollups;
     private static int projects;
 
-    private final List<List<ProjectDays>> refused = new ArrayList<>();
-    private long daysFromCells;
+    private final CellReads reads = new CellReads();
 
     @BeforeAll
     static void start() {
@@ -218,24 +216,13 @@ class ClickHouseCrashIT {
     }
 
     private OrganisationUsage figure(Duration timeout, ClickHouseUsage from) {
-        return from.calculator(rollups.feed(), new CellReadListener() {
-                    @Override
-                    public void fromCells(UsageKey key, long days) {
-                        daysFromCells = days;
-                    }
-
-                    @Override
-                    public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
-                        refused.add(days);
-                    }
-                })
-                .calculate(MARCH, timeout);
+        return from.calculator(rollups.feed(), reads).calculate(MARCH, timeout);
     }
 
     private void assertExact() {
         OrganisationUsage figure = figure(TIMEOUT, clickHouse);
         assertThat(figure.received()).isEqualTo(new UsageMetrics(projects, 7L * projects));
-        assertThat(refused).as("reads that weren't believed").isEmpty();
+        assertThat(reads.refused).as("reads that weren't believed").isEmpty();
     }
 
     /** History has a state that was complete, or none yet: before the last change, or where its cycle failed to commit, after it. */
@@ -264,7 +251,7 @@ class ClickHouseCrashIT {
         assertThat(run.complete()).isTrue();
         assertThat(status().hoursToShip()).isZero();
         assertExact();
-        assertThat(daysFromCells).isEqualTo(31L * projects);
+        assertThat(reads.daysFromCells).isEqualTo(31L * projects);
         assertThat(history()).isEqualTo(projects);
     }
 
@@ -376,7 +363,7 @@ class ClickHouseCrashIT {
         } catch (UsageCalculationException e) {
             assertThat(e.isTransient()).isTrue();
         }
-        assertThat(refused).isEmpty();
+        assertThat(reads.refused).isEmpty();
     }
 
     /** Two years of a project's hours take a while to be inserted, and the shard is killed within it, or just before or after. */
@@ -424,7 +411,7 @@ class ClickHouseCrashIT {
             }
             awaitTrue("everything is shipped", () -> status().hoursToShip() == 0);
             assertExact();
-            assertThat(daysFromCells).isEqualTo(31L * projects);
+            assertThat(reads.daysFromCells).isEqualTo(31L * projects);
         }
     }
 }

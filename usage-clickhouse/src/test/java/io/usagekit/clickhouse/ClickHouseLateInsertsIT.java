@@ -11,7 +11,6 @@ import io.usagekit.postgres.PostgresUsage;
 import io.usagekit.postgres.TableMapping;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
-import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellStore;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
@@ -68,7 +67,7 @@ class ClickHouseLateInsertsIT {
     /** What the figure was, by the instant of the state. */
     private static final Map<Instant, Long> STATES = new HashMap<>();
 
-    private final List<List<ProjectDays>> refused = new ArrayList<>();
+    private final CellReads reads = new CellReads();
 
     @BeforeAll
     static void start() {
@@ -139,7 +138,7 @@ class ClickHouseLateInsertsIT {
         assertExact();
         assertThat(history().createdAt()).as("of the last cycle").isEqualTo(CLOCK.instant());
         assertNothingDiffers();
-        assertThat(refused).isEmpty();
+        assertThat(reads.refused).isEmpty();
     }
 
     /** In hours of all projects that were shipped before, and in new ones. */
@@ -191,14 +190,7 @@ class ClickHouseLateInsertsIT {
     }
 
     private void assertExact() {
-        OrganisationUsage figure = clickHouse
-                .calculator(feed, new CellReadListener() {
-                    @Override
-                    public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
-                        refused.add(days);
-                    }
-                })
-                .calculate(MARCH, TIMEOUT);
+        OrganisationUsage figure = clickHouse.calculator(feed, reads).calculate(MARCH, TIMEOUT);
         assertThat(figure.received().volume()).isEqualTo(events);
         OrganisationUsage state = history();
         assertThat(state.received().volume()).isEqualTo(STATES.get(state.createdAt()));

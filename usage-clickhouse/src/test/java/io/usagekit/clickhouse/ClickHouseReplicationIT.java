@@ -9,7 +9,6 @@ import io.usagekit.UsageKey;
 import io.usagekit.UsagePeriod;
 import io.usagekit.postgres.rollups.PostgresRollups;
 import io.usagekit.postgres.rollups.RollupWorker;
-import io.usagekit.postgres.rollups.spi.CellReadListener;
 import io.usagekit.postgres.rollups.spi.CellReader;
 import io.usagekit.postgres.rollups.spi.ProjectDays;
 import io.usagekit.postgres.rollups.spi.RollupFeed;
@@ -52,8 +51,7 @@ class ClickHouseReplicationIT {
     private static RollupFeed feed;
     private static int events;
 
-    private final List<List<ProjectDays>> refused = new ArrayList<>();
-    private long daysFromCells;
+    private final CellReads reads = new CellReads();
 
     @BeforeAll
     static void start() {
@@ -124,21 +122,11 @@ class ClickHouseReplicationIT {
     }
 
     private UsageCalculator calculator(CellReader reader) {
-        return feed.calculator(reader, new CellReadListener() {
-            @Override
-            public void fromCells(UsageKey key, long days) {
-                daysFromCells = days;
-            }
-
-            @Override
-            public void refused(UsageKey key, List<ProjectDays> days, boolean reshipped) {
-                refused.add(days);
-            }
-        });
+        return feed.calculator(reader, reads);
     }
 
     private long figure(CellReader reader) {
-        daysFromCells = 0;
+        reads.daysFromCells = 0;
         OrganisationUsage figure = calculator(reader).calculate(MARCH, TIMEOUT);
         assertThat(figure.received().bytes()).isEqualTo(7 * figure.received().volume());
         return figure.received().volume();
@@ -155,32 +143,32 @@ class ClickHouseReplicationIT {
     void neverAddsUpWhatALaggingReplicaHas() {
         for (int replica = 0; replica < ReplicatedClickHouse.REPLICAS; replica++) {
             assertThat(figure(replica(replica))).isEqualTo(events);
-            assertThat(daysFromCells).isEqualTo(31L * Math.min(events, 2));
+            assertThat(reads.daysFromCells).isEqualTo(31L * Math.min(events, 2));
         }
         shipWithoutTheLagging();
 
         assertThat(figure(replica(0))).isEqualTo(events);
         assertThat(figure(replica(1))).as("the quorum").isEqualTo(events);
-        assertThat(daysFromCells).isPositive();
+        assertThat(reads.daysFromCells).isPositive();
         assertThat(figure(withVersionsOf(replica(1), replica(LAGGING))))
                 .as("without the condition of the manifest")
                 .isEqualTo(events - 1);
-        assertThat(refused).isEmpty();
+        assertThat(reads.refused).isEmpty();
         List<ProjectDays> differing = new ArrayList<>();
         feed.verify(replica(LAGGING), TIMEOUT, differing::add);
         assertThat(differing).hasSize(1);
 
         assertThat(figure(replica(LAGGING))).as("by roll-ups").isEqualTo(events);
-        assertThat(daysFromCells).isZero();
-        assertThat(refused).hasSize(1);
+        assertThat(reads.daysFromCells).isZero();
+        assertThat(reads.refused).hasSize(1);
         assertThat(feed.status(TIMEOUT).orElseThrow().hoursToShip()).isPositive();
 
         feed.ship(replica(0), RollupFeed.MAX_HOURS, TIMEOUT);
         replicas.query(LAGGING, "system start fetches " + OldReplica.OWN);
         sync();
         assertThat(figure(replica(LAGGING))).isEqualTo(events);
-        assertThat(daysFromCells).as("fetches go on").isPositive();
-        assertThat(refused).hasSize(1);
+        assertThat(reads.daysFromCells).as("fetches go on").isPositive();
+        assertThat(reads.refused).hasSize(1);
     }
 
     /** What a reader would compute that compared no versions: the sums of one replica pass for those of another. */
@@ -222,7 +210,7 @@ class ClickHouseReplicationIT {
         }
         System.out.printf(
                 "ClickHouseReplicationIT: %d rounds, %d reads of a lower sum, %d figures by roll-ups after a mismatch, 0 wrong%n",
-                ROUNDS, lower, refused.size());
+                ROUNDS, lower, reads.refused.size());
         assertThat(lower).as("the replica that lags was asked").isPositive();
     }
 }
