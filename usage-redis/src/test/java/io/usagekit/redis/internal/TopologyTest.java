@@ -15,6 +15,10 @@ class TopologyTest {
     private static final String OLD_MASTER = "10.0.0.1:6379";
     private static final String NEW_MASTER = "10.0.0.2:6379";
 
+    /** What the former master says. */
+    private static final Partitions BEFORE_FAILOVER =
+            view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, "slave", 1, ""));
+
     private static Partitions view(String... nodes) {
         return ClusterPartitionParser.parse(String.join("\n", nodes));
     }
@@ -23,17 +27,19 @@ class TopologyTest {
         return id + " " + address + "@16379 " + flags + " - 0 0 " + epoch + " connected " + slots;
     }
 
+    private static List<List<Partitions>> inEitherOrder(Partitions one, Partitions other) {
+        return List.of(List.of(one, other), List.of(other, one));
+    }
+
     private static Topology of(List<Partitions> views) {
         return Topology.of(views, null).orElseThrow();
     }
 
     @Test
     void believesTheLaterEpochWhileTheFormerMasterStillClaimsItsSlots() {
-        Partitions former =
-                view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, "slave", 1, ""));
         Partitions present =
                 view(node(ONE, OLD_MASTER, "master,fail", 1, ""), node(TWO, NEW_MASTER, "myself,master", 2, "0-16383"));
-        for (List<Partitions> views : List.of(List.of(former, present), List.of(present, former))) {
+        for (List<Partitions> views : inEitherOrder(BEFORE_FAILOVER, present)) {
             Topology topology = of(views);
             assertThat(topology.owner("usage:org:2026-03")).isEqualTo(NEW_MASTER);
             assertThat(topology.owners()).containsExactly(NEW_MASTER);
@@ -44,11 +50,9 @@ class TopologyTest {
     /** It is asked right after it was started again, and not again before something fails. */
     @Test
     void takesAFormerMasterForNoneThatHasNotLearntOfItsSuccessor() {
-        Partitions former =
-                view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, "slave", 1, ""));
         Partitions present =
                 view(node(ONE, OLD_MASTER, "slave", 2, ""), node(TWO, NEW_MASTER, "myself,master", 2, "0-16383"));
-        for (List<Partitions> views : List.of(List.of(former, present), List.of(present, former))) {
+        for (List<Partitions> views : inEitherOrder(BEFORE_FAILOVER, present)) {
             assertThat(of(views).masters()).containsExactly(NEW_MASTER);
         }
     }
@@ -61,7 +65,7 @@ class TopologyTest {
                     view(node(ONE, OLD_MASTER, "myself,master", 1, "0-16383"), node(TWO, NEW_MASTER, flags, 1, ""));
             Partitions two =
                     view(node(ONE, OLD_MASTER, "master", 1, "0-16383"), node(TWO, NEW_MASTER, "myself,master", 1, ""));
-            for (List<Partitions> views : List.of(List.of(one, two), List.of(two, one))) {
+            for (List<Partitions> views : inEitherOrder(one, two)) {
                 assertThat(of(views).masters()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
             }
         }
@@ -87,7 +91,7 @@ class TopologyTest {
         Partitions alone = view(node(ONE, OLD_MASTER, "myself,master", 1, "0-8191"));
         Partitions other = view(
                 node(ONE, OLD_MASTER, "master", 1, "0-8191"), node(TWO, NEW_MASTER, "myself,master", 2, "8192-16383"));
-        for (List<Partitions> views : List.of(List.of(alone, other), List.of(other, alone))) {
+        for (List<Partitions> views : inEitherOrder(alone, other)) {
             Topology topology = of(views);
             assertThat(topology.owners()).containsExactlyInAnyOrder(OLD_MASTER, NEW_MASTER);
             assertThat(topology.assigned()).isEqualTo(16_384);
