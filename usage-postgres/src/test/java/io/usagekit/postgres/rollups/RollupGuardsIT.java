@@ -166,16 +166,7 @@ class RollupGuardsIT {
 
     @Test
     void missesInvisibleDeliveryWhenOnlyVisibleOnesAreMarked() throws SQLException {
-        fixture.run("""
-                create or replace function {r}.log_event(event_id varchar) returns boolean
-                language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-                begin
-                    insert into {r}.mark (project_id, bucket)
-                    select d.project_id, date_trunc('hour', d.created_at, 'UTC')
-                    from {s}.event_deliveries d where d.event_id = log_event.event_id;
-                    return true;
-                end $$
-                """, WeakenedStatements.RECORD_FUNCTIONS);
+        fixture.run(WeakenedStatements.MARK_INSTEAD_OF_LOG, WeakenedStatements.RECORD_FUNCTIONS);
         changeSizeWhileDeliveryIsInserted();
         fixture.assertExact(false);
     }

@@ -210,16 +210,7 @@ final class RollupStress implements AutoCloseable {
                     end $$
                     """, WeakenedStatements.RECORD_FUNCTIONS);
         } else if (variant == Variant.NO_CHANGE_LOG) {
-            execute("""
-                    create or replace function {r}.log_event(event_id varchar) returns boolean
-                    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-                    begin
-                        insert into {r}.mark (project_id, bucket)
-                        select d.project_id, date_trunc('hour', d.created_at, 'UTC')
-                        from {s}.event_deliveries d where d.event_id = log_event.event_id;
-                        return true;
-                    end $$
-                    """, WeakenedStatements.RECORD_FUNCTIONS);
+            execute(WeakenedStatements.MARK_INSTEAD_OF_LOG, WeakenedStatements.RECORD_FUNCTIONS);
         }
     }
 

@@ -14,6 +14,18 @@ final class WeakenedStatements {
             where n.role = h.role
             """;
 
+    /** Marks the hours of those deliveries of a changed event that its transaction sees, instead of logging the event. */
+    static final String MARK_INSTEAD_OF_LOG = """
+            create or replace function {r}.log_event(event_id varchar) returns boolean
+            language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+            begin
+                insert into {r}.mark (project_id, bucket)
+                select d.project_id, date_trunc('hour', d.created_at, 'UTC')
+                from {s}.event_deliveries d where d.event_id = log_event.event_id;
+                return true;
+            end $$
+            """;
+
     private WeakenedStatements() {}
 
     /** The worker doesn't wait for transactions that write to the tables. */
