@@ -65,7 +65,9 @@ public final class BenchmarksCommand implements Runnable {
         return finished();
     }
 
-    @Command(name = "hit", description = "A hit in Redis, beside a bare GET whose value Jackson reads, and JetCache.")
+    @Command(
+            name = "hit",
+            description = "A hit in Redis, beside a bare GET whose value Jackson reads, Spring's cache and JetCache.")
     int hit(
             @Option(
                             names = "--times",

@@ -10,6 +10,7 @@ import com.github.freva.asciitable.ColumnData;
 import com.github.freva.asciitable.HorizontalAlign;
 import com.sun.management.ThreadMXBean;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.usagekit.AgedUsage;
 import io.usagekit.OrganisationUsage;
@@ -30,14 +31,25 @@ import java.time.YearMonth;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.CountDownLatch;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.springframework.cache.Cache;
+import org.springframework.data.redis.cache.RedisCacheConfiguration;
+import org.springframework.data.redis.cache.RedisCacheManager;
+import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
+import org.springframework.data.redis.serializer.RedisSerializationContext;
+import org.springframework.data.redis.serializer.RedisSerializer;
 
-/** A hit in Redis, beside a bare GET whose value Jackson reads, and beside another cache over Lettuce. */
+/** A hit in Redis, beside a bare GET whose value Jackson reads, and beside other caches over Lettuce. */
 final class HitBenchmark {
 
     /**
@@ -46,9 +58,8 @@ final class HitBenchmark {
      * @param allocated octets allocated by all threads of the JVM
      * @param commands commands that Redis executed
      * @param serverMicros how long it executed them, in microseconds
-     * @param throughput hits per second of eight threads together
      */
-    record Cost(String name, double allocated, double commands, double serverMicros, double throughput) {}
+    private record Cost(String name, double allocated, double commands, double serverMicros) {}
 
     private static final String ORGANISATION = "org-123";
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
@@ -99,9 +110,10 @@ final class HitBenchmark {
                             .refreshAfter(Duration.ofHours(1))
                             .ttl(Duration.ofHours(2))
                             .build();
-                    com.alicp.jetcache.Cache<String, Stored> jetCache = jetCache(client)) {
+                    com.alicp.jetcache.Cache<String, Stored> jetCache = jetCache(client);
+                    Spring spring = new Spring(server.url())) {
                 List<Candidate> candidates =
-                        List.of(bare(connection), cache(cache), service(service), jetCache(jetCache));
+                        List.of(bare(connection), cache(cache), service(service), spring(spring), jetCache(jetCache));
                 List<Comparison.Result> results =
                         new Comparison(candidates.stream().map(this::peer).toList()).run(warmUp, rounds, progress);
                 List<Cost> measured = new ArrayList<>();
@@ -109,7 +121,9 @@ final class HitBenchmark {
                     measured.add(cost(candidate, connection));
                 }
                 costs = List.copyOf(measured);
-                return results;
+                List<Comparison.Result> all = new ArrayList<>(results);
+                all.addAll(together(candidates, rounds));
+                return all;
             } finally {
                 client.shutdown();
             }
@@ -118,6 +132,35 @@ final class HitBenchmark {
 
     private Peer peer(Candidate candidate) {
         return Peer.median(candidate.name(), times, number -> candidate.hit().run());
+    }
+
+    /** Compares eight threads that hit at the same time; the time of a hit is that of all together, divided by their hits. */
+    private List<Comparison.Result> together(List<Candidate> candidates, int rounds) {
+        ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+        try {
+            return new Comparison(candidates.stream()
+                            .map(candidate -> Peer.mean(
+                                    candidate.name() + ", " + THREADS + " threads",
+                                    times * THREADS,
+                                    hits -> hitTogether(candidate, hits / THREADS, threads)))
+                            .toList())
+                    .run(1, rounds, round -> {});
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    private static void hitTogether(Candidate candidate, int each, Executor threads) {
+        CompletableFuture<?>[] done = Stream.generate(() -> CompletableFuture.runAsync(
+                        () -> {
+                            for (int hit = 0; hit < each; hit++) {
+                                candidate.hit().run();
+                            }
+                        },
+                        threads))
+                .limit(THREADS)
+                .toArray(CompletableFuture<?>[]::new);
+        CompletableFuture.allOf(done).join();
     }
 
     private static OrganisationUsage figure(UsageKey key, Duration timeout) {
@@ -173,8 +216,60 @@ final class HitBenchmark {
                 () -> sink = cache.get(ORGANISATION).usage());
     }
 
-    /** Measures many hits in a row by one thread, and then by eight. */
-    private Cost cost(Candidate candidate, StatefulRedisConnection<String, String> connection) throws Exception {
+    private Candidate spring(Spring spring) {
+        spring.cache.put(ORGANISATION, new Stored(100, 1024, 50, 512, "2026-03-17T01:28:00Z"));
+        return new Candidate(
+                "Spring's cache, Lettuce and Jackson",
+                () -> sink = Objects.requireNonNull(spring.cache.get(ORGANISATION, Stored.class))
+                        .usage());
+    }
+
+    /** Spring's cache over a connection of its own, which all threads share. */
+    private static final class Spring implements AutoCloseable, RedisSerializer<Stored> {
+
+        private final ObjectMapper mapper = new ObjectMapper();
+        private final LettuceConnectionFactory connections;
+        private final Cache cache;
+
+        Spring(String url) {
+            RedisURI address = RedisURI.create(url);
+            connections = new LettuceConnectionFactory(address.getHost(), address.getPort());
+            connections.afterPropertiesSet();
+            connections.start();
+            RedisCacheManager caches = RedisCacheManager.builder(connections)
+                    .cacheDefaults(RedisCacheConfiguration.defaultCacheConfig()
+                            .serializeValuesWith(RedisSerializationContext.SerializationPair.fromSerializer(this)))
+                    .build();
+            caches.afterPropertiesSet();
+            cache = Objects.requireNonNull(caches.getCache("benchmark"));
+        }
+
+        @Override
+        public byte[] serialize(@Nullable Stored value) {
+            try {
+                return mapper.writeValueAsBytes(value);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public @Nullable Stored deserialize(byte @Nullable [] text) {
+            try {
+                return text == null ? null : mapper.readValue(text, Stored.class);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void close() {
+            connections.destroy();
+        }
+    }
+
+    /** Measures many hits in a row by one thread. */
+    private Cost cost(Candidate candidate, StatefulRedisConnection<String, String> connection) {
         int hits = times * 10;
         connection.sync().configResetstat();
         long allocatedBefore = allocated();
@@ -191,7 +286,7 @@ final class HitBenchmark {
                 micros += Long.parseLong(matcher.group(3));
             }
         }
-        return new Cost(candidate.name(), allocated, commands / hits, micros / hits, throughput(candidate));
+        return new Cost(candidate.name(), allocated, commands / hits, micros / hits);
     }
 
     private static long allocated() {
@@ -201,33 +296,6 @@ final class HitBenchmark {
             sum += Math.max(bytes, 0);
         }
         return sum;
-    }
-
-    private double throughput(Candidate candidate) throws InterruptedException {
-        int each = Math.max(1, times * 10 / THREADS);
-        CountDownLatch start = new CountDownLatch(1);
-        List<Thread> threads = new ArrayList<>();
-        for (int i = 0; i < THREADS; i++) {
-            Thread thread = new Thread(() -> {
-                try {
-                    start.await();
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    return;
-                }
-                for (int hit = 0; hit < each; hit++) {
-                    candidate.hit().run();
-                }
-            });
-            thread.start();
-            threads.add(thread);
-        }
-        long began = System.nanoTime();
-        start.countDown();
-        for (Thread thread : threads) {
-            thread.join();
-        }
-        return each * THREADS / ((System.nanoTime() - began) / 1e9);
     }
 
     /** What hits cost besides their time, for people to read; after {@link #run}. */
@@ -243,8 +311,7 @@ final class HitBenchmark {
                                         .with(Cost::name),
                                 column("octets allocated", "%,.0f", Cost::allocated),
                                 column("commands", "%.2f", Cost::commands),
-                                column("us in Redis", "%.1f", Cost::serverMicros),
-                                column("a second, 8 threads", "%,.0f", Cost::throughput)))
+                                column("us in Redis", "%.1f", Cost::serverMicros)))
                 .asString();
     }
 
