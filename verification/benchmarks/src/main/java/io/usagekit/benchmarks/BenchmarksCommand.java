@@ -105,12 +105,34 @@ public final class BenchmarksCommand implements Runnable {
                             description = "measurements of each fault; 1 to 1,000; ${DEFAULT-VALUE} by default")
                     int repetitions)
             throws Exception {
+        new RecoveryBenchmark(
+                        checkedRepetitions(repetitions), spec.commandLine().getOut())
+                .run();
+        return finished();
+    }
+
+    @Command(
+            name = "waiters",
+            description =
+                    "How long callers of three new processes wait beyond a computation, beside threads woken by a latch.")
+    int waiters(
+            @Option(
+                            names = "--repetitions",
+                            defaultValue = "7",
+                            paramLabel = "N",
+                            description = "how often processes are started; 1 to 1,000; ${DEFAULT-VALUE} by default")
+                    int repetitions)
+            throws Exception {
+        new WaitersBenchmark(checkedRepetitions(repetitions), spec.commandLine().getOut()).run();
+        return finished();
+    }
+
+    private int checkedRepetitions(int repetitions) {
         if (repetitions < 1 || repetitions > 1_000) {
             throw new CommandLine.ParameterException(
                     spec.commandLine(), "--repetitions must be between 1 and 1000, but was " + repetitions);
         }
-        new RecoveryBenchmark(repetitions, spec.commandLine().getOut()).run();
-        return finished();
+        return repetitions;
     }
 
     @Command(name = "bulk", description = "The figures of 100 organisations by one call, beside 100 calls.")

@@ -97,6 +97,14 @@ class BenchmarksIT {
                 .contains("stored, median", "near, median", "connections are swallowed", "master of a cluster hangs");
     }
 
+    @Tag("thorough")
+    @Test
+    void waitersPrintsItsTable() {
+        assertThat(run("waiters", "--repetitions", "1")).as(err.toString()).isZero();
+        assertThat(out.toString())
+                .contains("192 callers in 3 processes", "first round, a latch", "rounds 2 to 3, a figure over Redis");
+    }
+
     @Test
     void rejectsNumbersOutOfBounds() {
         assertThat(run("near", "--rounds", "0")).isEqualTo(CommandLine.ExitCode.USAGE);
