@@ -25,9 +25,9 @@ import java.util.Objects;
  * form-encoded ({@link java.net.URLEncoder}, UTF-8), so that no id can collide with another key; the period is
  * {@link io.usagekit.UsagePeriod#canonicalLabel()}. The value is one line of text:
  *
- * <pre>{@code v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000}</pre>
+ * <pre>{@code v2 usage:org-123:2026-03 100/1024 50/512 2026-03-17T01:28:00Z 600000}</pre>
  *
- * with the entry's own name, volumes and octets, the time of the computation, and the milliseconds between computation and expiry. A value
+ * with the entry's own name, volume and octets received and sent, the time of the computation, and the milliseconds between computation and expiry. A value
  * in any other form, or with the name of another entry, is a miss; so a renamed or copied entry isn't another figure.
  *
  * <p>Other keys (braces are literal):

@@ -31,12 +31,13 @@ local function figure(key)
     local value, left = expiring(key)
     -- A value names its key: one that was renamed or copied from another key is no figure of this one. Version 1 didn't.
     local text = value or ''
-    local named = 'v2 key=' .. key .. ' '
+    local form = '^v1 received=%d+/%d+ sent=%d+/%d+(.-) computed=[%d%-+T:.Z]+ life=(%d+)$'
+    local named = 'v2 ' .. key .. ' '
     if string.sub(text, 1, #named) == named then
-        text = 'v1 ' .. string.sub(text, #named + 1)
+        text = string.sub(text, #named + 1)
+        form = '^%d+/%d+ %d+/%d+(.-) [%d%-+T:.Z]+ (%d+)$'
     end
-    local unmeasured, life = string.match(text,
-        '^v1 received=%d+/%d+ sent=%d+/%d+(.-) computed=[%d%-+T:.Z]+ life=(%d+)$')
+    local unmeasured, life = string.match(text, form)
     if not life or (unmeasured ~= '' and not string.match(unmeasured, '^ unmeasured=%d+$')) then
         return nil
     end

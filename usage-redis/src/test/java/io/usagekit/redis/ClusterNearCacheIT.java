@@ -218,7 +218,8 @@ class ClusterNearCacheIT extends ClusterFixture {
         boolean[] has = new boolean[1];
         with(replica, redis -> {
             redis.readOnly();
-            has[0] = String.valueOf(redis.get(KEYS.of(key(FIGURE)))).contains(" received=" + version + "/");
+            has[0] = String.valueOf(redis.get(KEYS.of(key(FIGURE))))
+                    .startsWith("v2 " + KEYS.of(key(FIGURE)) + " " + version + "/");
         });
         return has[0];
     }

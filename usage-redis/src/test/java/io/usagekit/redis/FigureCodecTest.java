@@ -25,8 +25,7 @@ class FigureCodecTest {
     private static final UsageKey KEY = new UsageKey("org-123", UsagePeriod.month(YearMonth.of(2026, 3)));
     private static final Instant COMPUTED = Instant.parse("2026-03-17T01:28:00Z");
     private static final String ENTRY = "usage:org-123:2026-03";
-    private static final String TEXT =
-            "v2 key=" + ENTRY + " received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String TEXT = "v2 " + ENTRY + " 100/1024 50/512 2026-03-17T01:28:00Z 600000";
     private static final long LEFT = 540_000;
 
     @Test
@@ -45,15 +44,14 @@ class FigureCodecTest {
 
     @Test
     void readsFigureOfVersion1WhichNamesNoKey() {
-        String text = TEXT.replace("v2 key=" + ENTRY, "v1");
+        String text = "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
         assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).isEqualTo(FigureCodec.read(KEY, ENTRY, TEXT, LEFT));
         assertThat(FigureCodec.read(KEY, ENTRY, text, LEFT)).isPresent();
     }
 
     @Test
     void writesAndReadsHowManyRowsAreUnmeasured() {
-        String text = "v2 key=" + ENTRY
-                + " received=100/1024 sent=50/512 unmeasured=3 computed=2026-03-17T01:28:00Z life=600000";
+        String text = TEXT.replace(" 2026", " unmeasured=3 2026");
         OrganisationUsage usage =
                 new OrganisationUsage(KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), COMPUTED, 3);
         assertThat(FigureCodec.write(ENTRY, new AgedUsage(usage, Duration.ofSeconds(1)), Duration.ofSeconds(599)))
@@ -65,13 +63,13 @@ class FigureCodecTest {
     }
 
     @Test
-    void writesTypicalFigureInAtMost128BytesBesideItsName() {
+    void writesTypicalFigureInAtMost96BytesBesideItsName() {
         UsageMetrics metrics = new UsageMetrics(1_000_000_000L, 10_000_000_000_000L);
         String text = FigureCodec.write(
                 ENTRY,
                 figure(metrics, metrics, Instant.parse("2026-03-17T01:28:00.123456Z"), Duration.ofSeconds(30)),
                 Duration.ofDays(1));
-        assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(128 + ENTRY.length());
+        assertThat(text.getBytes(StandardCharsets.UTF_8)).hasSizeLessThanOrEqualTo(96 + ENTRY.length());
     }
 
     @Test
@@ -157,10 +155,20 @@ class FigureCodecTest {
                 "OK",
                 "{\"received\":{\"volume\":100,\"bytes\":1024}}",
                 "v2 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
-                "v2 key=usage:org-123:2026-04 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
-                "v2 key=usage:org-123:2026-03-17 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
-                "v2 key=other:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
-                "v2 key= received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 usage:org-123:2026-04 100/1024 50/512 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03-17 100/1024 50/512 2026-03-17T01:28:00Z 600000",
+                "v2 other:org-123:2026-03 100/1024 50/512 2026-03-17T01:28:00Z 600000",
+                "v2  100/1024 50/512 2026-03-17T01:28:00Z 600000",
+                "v2 100/1024 50/512 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03 50/512 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03 100/1024 50/512 3/4 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03 100/1024 50/512 2026-03-17T01:28:00Z",
+                "v2 usage:org-123:2026-03 100/1024 50/512 600000",
+                "v2 usage:org-123:2026-03 100/1024 50/512 unmeasured=0 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03 100/1024 50/512 3 2026-03-17T01:28:00Z 600000",
+                "v2 usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v1 100/1024 50/512 2026-03-17T01:28:00Z 600000",
                 "v1 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "v3 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "V1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",

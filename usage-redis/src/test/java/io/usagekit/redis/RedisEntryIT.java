@@ -48,8 +48,7 @@ class RedisEntryIT {
                     KEY, new UsageMetrics(100, 1024), new UsageMetrics(50, 512), Instant.parse("2026-03-17T01:28:00Z")),
             Duration.ofSeconds(1));
     private static final Duration TIME_TO_LIVE = Duration.ofSeconds(599);
-    private static final String TEXT =
-            "v2 key=" + ENTRY + " received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String TEXT = "v2 " + ENTRY + " 100/1024 50/512 2026-03-17T01:28:00Z 600000";
 
     private static RedisServer server;
     private static RedisClient client;
@@ -107,7 +106,7 @@ class RedisEntryIT {
                 "{\"received\":{\"volume\":100,\"bytes\":1024}}",
                 "v0 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600",
-                "v2 key=usage:org-9:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 usage:org-9:2026-03 100/1024 50/512 2026-03-17T01:28:00Z 600000",
             })
     void treatsForeignTextAsMissUntilReplaced(String text) {
         assertAMissThatAPutHeals((redis, entry) -> redis.set(entry, text, SetArgs.Builder.px(540_000)));

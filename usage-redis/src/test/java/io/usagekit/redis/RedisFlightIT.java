@@ -361,7 +361,7 @@ class RedisFlightIT {
                 "v1 received=007/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
                 "v1 received=1/2 sent=3/4 computed=2026-03-17T01:28:61Z life=600000",
                 "v1 received=99999999999999999999/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
-                "v2 key=usage:org-9:2026-03 received=1/2 sent=3/4 computed=2026-03-17T01:28:00Z life=600000",
+                "v2 usage:org-9:2026-03 1/2 3/4 2026-03-17T01:28:00Z 600000",
             })
     void ignoresUnreadableEntryOnAcquireAndPublish(String text) {
         Redis.with(client, redis -> redis.set(ENTRY, text, SetArgs.Builder.px(540_000)));

@@ -42,8 +42,7 @@ final class NearBenchmark {
     private static final String ORGANISATION = "org-123";
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final UsageKey KEY = new UsageKey(ORGANISATION, MARCH);
-    private static final String TEXT =
-            "v2 key=usage:org-123:2026-03 received=100/1024 sent=50/512 computed=2026-03-17T01:28:00Z life=600000";
+    private static final String TEXT = "v2 usage:org-123:2026-03 100/1024 50/512 2026-03-17T01:28:00Z 600000";
     private static final int ROOM = 10_000;
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
