@@ -333,7 +333,7 @@ create function {rollups}.is_intact(
     events regclass, deliveries regclass, rolled_from timestamptz default null, rolled_to timestamptz default null
 ) returns boolean
 language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $usagekit$
+set search_path = pg_catalog, pg_temp set timezone = 'UTC' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $usagekit$
 declare
     compared record;
 begin

@@ -180,6 +180,27 @@ class RollupProofOfTimeIT {
         assertRead("ALTERED", new UsageMetrics(1, 7), new UsageMetrics(3, 11));
     }
 
+    /** In New York the 20 days before 23:00Z begin at midnight in UTC, since clocks are set forward in between. */
+    @Test
+    void comparesTheSamePartitionsInASessionOfAnotherTimeZone() {
+        roll("timestamptz");
+        assertThat(isIntact("UTC")).isEqualTo("t");
+        fixture.run(
+                "alter table {s}.parts detach partition {s}.parts_week",
+                "alter table {s}.parts attach partition {s}.parts_week" + bounds("2026-03-01", "2026-03-08"));
+        assertThat(isIntact("UTC")).isEqualTo("f");
+        assertThat(isIntact("America/New_York")).isEqualTo("f");
+    }
+
+    /** Whether the rolled hour before 28 March is that of the tables, in a session of this time zone. */
+    private String isIntact(String timeZone) {
+        return Database.query(
+                "select {r}.is_intact('{s}.parts', '{s}.sends', '2026-03-27 23:00Z', '2026-03-28 00:00Z') from set_config('timezone', '"
+                                .replace("{r}", Identifiers.quote(rollups.schema()))
+                                .replace("{s}", Identifiers.quote(mapping.schema()))
+                        + timeZone + "', true)");
+    }
+
     /** Of a table that is divided by another time, any partition may hold rows of the window. */
     @Test
     void comparesAllPartitionsOfATableThatIsDividedByAnotherTime() {
