@@ -34,11 +34,15 @@ class RollupLookUpPlanIT {
 
     private static final UsagePeriod MARCH = UsagePeriod.month(YearMonth.of(2026, 3));
     private static final UsageKey LARGEST = new UsageKey("org-1", MARCH);
+    private static final UsageKey SMALLEST = new UsageKey("org-100", MARCH);
     private static final Duration TIMEOUT = Duration.ofMinutes(5);
     private static final TableMapping MAPPING = TableMapping.gateway("plan");
 
     /** After how many executions the driver gives a statement a name, and some more. */
     private static final int OFTEN = 8;
+
+    /** Ten times as many deliveries as are looked up by their events, whosever they are. */
+    private static final long MANY = 10_000;
 
     private static OwnDatabase database;
 
@@ -139,6 +143,41 @@ class RollupLookUpPlanIT {
                 .isNotEqualTo(
                         openFigure(rollups, WeakenedStatements.changed("live-figure", "and {no-orphans}", "and true")));
         rollups.remove();
+    }
+
+    /** An event of the largest organisation has many deliveries. */
+    @Test
+    void readsFewDeliveriesOfAChangedEventOfAnotherOrganisation() throws SQLException {
+        PostgresRollups rollups = installed("fan");
+        database.execute(
+                event("fan", "seven b", "2026-03-10T10:30:00Z"),
+                "insert into plan.event_deliveries (id, project_id, event_id, status, created_at) select 'fan-' || n, 'project-1', 'fan',"
+                        + " 'Success', timestamptz '2026-03-10 12:30Z' + n * interval '1 second' from generate_series(1, "
+                        + MANY + ") n");
+        roll(rollups);
+        database.execute("update plan.events set raw = 'longer than seven' where id = 'fan'");
+        assertThat(deliveriesRead(rollups, RollupSql.SOURCE)).isPositive().isLessThan(MANY / 2);
+        assertThat(deliveriesRead(
+                        rollups,
+                        WeakenedStatements.changed("changed-delivery", "limit (select few + 1 from few_delivery)", "")))
+                .as("negative control: all deliveries of changed events")
+                .isGreaterThanOrEqualTo(MANY);
+        rollups.remove();
+        database.execute(
+                "delete from plan.event_deliveries where event_id = 'fan'", "delete from plan.events where id = 'fan'");
+    }
+
+    /** How many rows of the deliveries the figure of the smallest organisation takes. */
+    private static long deliveriesRead(PostgresRollups rollups, SqlSource source) throws SQLException {
+        String read =
+                "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relid = 'plan.event_deliveries'::regclass";
+        return new Jdbc(database.pool()).transaction(Jdbc.Mode.READ_ONLY_LOOK_UPS, TIMEOUT, connection -> {
+            long before = number(connection, read);
+            RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema(), source);
+            assertThat(RollupFigureQuery.over(sql, ProjectScope.ALIVE).execute(connection, SMALLEST))
+                    .isPresent();
+            return number(connection, read) - before;
+        });
     }
 
     private static String delivered(String event, String at) {
