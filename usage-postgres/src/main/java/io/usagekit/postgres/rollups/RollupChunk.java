@@ -36,7 +36,7 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
             "event-of-delivery", "{event-by-id-and-place}",
             "event-of-same-project", "",
             "event-beside", "{event-beside-delivery}",
-            "event-of-days", "",
+            "event-beside-chunk", "",
             "event-near-by-id", "",
             "event-elsewhere-by-id", "{or-event-elsewhere}");
 
@@ -72,6 +72,8 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
                     Map<String, String> bounds = new HashMap<>(bounds(row));
                     bounds.put("lower", row.text("lower"));
                     bounds.put("upper", row.text("upper"));
+                    bounds.put("beside_lower", row.text("beside_lower"));
+                    bounds.put("beside_upper", row.text("beside_upper"));
                     return new RollupChunk(row.optionalText("project_id"), Map.copyOf(bounds));
                 });
     }

@@ -230,7 +230,8 @@ where ctid = any (array(
 -- so are those of different projects if {by-project} and these are fewer than the partitions.
 -- Parameters: :filled_lower and :filled_upper, as text, between which all rows of the ranges are.
 -- Returns, as text: project_id, null for all of them; lower and upper, between which the ranges are; rows_lower and rows_upper, between
--- which their rows are; near_lower and near_upper, between which the events of their deliveries are looked up first.
+-- which their rows are; beside_lower and beside_upper, between which the events of their deliveries are looked up first; near_lower and
+-- near_upper, between which they are looked up next.
 with spread as (
     select
         {by-project} and (select count(distinct project_id) from {rollups}.span) * 2 <= (select count(*) from {rollups}.partition)
@@ -281,6 +282,8 @@ select
     upper::text as upper,
     rows_lower::text as rows_lower,
     rows_upper::text as rows_upper,
+    (rows_lower - interval '1 hour')::text as beside_lower,
+    (rows_upper + interval '1 minute')::text as beside_upper,
     (rows_lower - interval '7 days')::text as near_lower,
     (rows_upper + interval '1 day')::text as near_upper
 from chunk
@@ -449,9 +452,17 @@ and e.{event.project_id} = s.project_id
 -- fragment: event-beside-delivery
 -- Condition of events in a table that is partitioned by time: they were created just before their delivery.
 --
--- Parameters: :near_lower and :near_upper, as text.
+-- Parameters: those of the fragment {event-beside-chunk}.
 and e.{event.created_at} >= delivery.created_at - interval '1 hour'
-            and e.{event.created_at} < delivery.created_at + interval '1 minute' {event-of-days}
+            and e.{event.created_at} < delivery.created_at + interval '1 minute' {event-beside-chunk}
+
+-- fragment: event-beside-chunk
+-- Condition of events in a table that is partitioned by time: they were created just before a delivery of the chunk. So the planner leaves out all
+-- partitions but one or two.
+--
+-- Parameters: :beside_lower and :beside_upper, as text.
+and e.{event.created_at} >= :beside_lower::timestamptz{event.at_utc}
+            and e.{event.created_at} < :beside_upper::timestamptz{event.at_utc}
 
 -- fragment: event-of-days
 -- Condition of events in a table that is partitioned by time: they were created in the days before the deliveries of the chunk.
