@@ -86,6 +86,12 @@ public record TableShape(
         return !partitionKeys.events().isEmpty() || !partitionKeys.deliveries().isEmpty();
     }
 
+    /** Whether no table is partitioned by another column than its time. */
+    public boolean isPartitionedByTimeAlone() {
+        return Set.of(mapping.eventCreatedAt()).containsAll(partitionKeys.events())
+                && Set.of(mapping.deliveryCreatedAt()).containsAll(partitionKeys.deliveries());
+    }
+
     /** Whether the events are partitioned by their time, alone or with other columns. */
     public boolean partitionsEventsByTime() {
         return partitionKeys.events().contains(mapping.eventCreatedAt());

@@ -18,6 +18,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -267,7 +268,8 @@ final class RetentionDeleter {
                             limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
                 });
         if (batch.deliveries() > 0) {
-            checkRewritten(connection);
+            RollupChunk.checkNotRewritten(
+                    connection, sql, Optional.empty()); // it may have taken events for missing ones
         }
         if (part.isOfTime() && batch.deliveries() > 0) {
             checkFilled(connection);
@@ -278,14 +280,6 @@ final class RetentionDeleter {
     private Map<String, String> fragments(RollupChunk part) {
         boolean isBounded = !FilledTime.LAST.equals(filled.get("filled_upper"));
         return part.retention(sql.shape(), isBounded);
-    }
-
-    /** Rolls a batch back that may have taken events of a rewritten partition for missing ones: partitions are locked after its snapshot. */
-    private void checkRewritten(Connection connection) throws SQLException {
-        if (RollupChunk.isChunked(sql.shape())
-                && sql.call(connection, "are-tables-rewritten").answer()) {
-            throw SqlErrors.writeConflict("a partition was rewritten or emptied after the batch's snapshot");
-        }
     }
 
     /** Refuses to keep sums of rows once more. */

@@ -1,6 +1,7 @@
 package io.usagekit.postgres.rollups;
 
 import io.usagekit.postgres.internal.SqlCall;
+import io.usagekit.postgres.internal.SqlErrors;
 import io.usagekit.postgres.internal.SqlRow;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.internal.times.FilledTime;
@@ -102,21 +103,45 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
      * others elsewhere.
      *
      * @param chunks of these ranges; none if the tables aren't partitioned
+     * @return the only chunk, if the events of all of its deliveries were found, so that no other rows were read; empty if there may be others
      */
-    static void roll(Connection connection, RollupSql sql, List<RollupChunk> chunks) throws SQLException {
+    static Optional<RollupChunk> roll(Connection connection, RollupSql sql, List<RollupChunk> chunks)
+            throws SQLException {
         if (!isChunked(sql.shape())) {
             sql.call(connection, "roll", WHOLE).update();
-            return;
+            return Optional.empty();
         }
         for (RollupChunk chunk : chunks) {
             chunk.call(connection, sql, "roll", Map.of()).update();
         }
-        if (leavesEventsOut(sql.shape())
-                && sql.call(connection, "has-orphans").answer()
-                && sql.call(connection, "are-events-elsewhere").answer()) {
-            sql.call(connection, "delete-sums").update();
-            sql.call(connection, "delete-orphans").update();
-            sql.call(connection, "roll", EVERYWHERE).update();
+        if (leavesEventsOut(sql.shape()) && sql.call(connection, "has-orphans").answer()) {
+            if (sql.call(connection, "are-events-elsewhere").answer()) {
+                sql.call(connection, "delete-sums").update();
+                sql.call(connection, "delete-orphans").update();
+                sql.call(connection, "roll", EVERYWHERE).update();
+            }
+            return Optional.empty();
+        }
+        return chunks.size() == 1 ? Optional.of(chunks.get(0)) : Optional.empty();
+    }
+
+    /**
+     * Refuses to commit a transaction that has read a partition which another session had rewritten or emptied between its snapshot and the lock on
+     * the partition: the rows are invisible in the snapshot.
+     *
+     * @param only the chunk that it has read, as {@link #roll} returns it; empty if it may have read other rows
+     * @throws SQLException then; a write conflict
+     */
+    static void checkNotRewritten(Connection connection, RollupSql sql, Optional<RollupChunk> only)
+            throws SQLException {
+        if (!isChunked(sql.shape())) {
+            return;
+        }
+        SqlCall areRewritten = only.filter(chunk -> sql.shape().isPartitionedByTimeAlone())
+                .map(chunk -> chunk.call(connection, sql, "are-partitions-of-chunk-rewritten"))
+                .orElseGet(() -> sql.call(connection, "are-tables-rewritten"));
+        if (areRewritten.answer()) {
+            throw SqlErrors.writeConflict("a partition was rewritten or emptied after the transaction's snapshot");
         }
     }
 

@@ -81,6 +81,9 @@ final class RollupTransactions {
     /** The transaction of the last step if that back-filled: its snapshot had no row of the history outside the known times. */
     private Optional<String> lastBackfill = Optional.empty();
 
+    /** The chunk that the step under way has read; empty if it may have read other rows. */
+    private Optional<RollupChunk> onlyRead = Optional.empty();
+
     /**
      * Steps on the connection of a {@link Jdbc#stepSession}.
      *
@@ -372,7 +375,7 @@ final class RollupTransactions {
         update("delete-sums");
         update("delete-orphans");
         probe.at(step, Point.SUMS_DELETED);
-        RollupChunk.roll(connection, sql, chunks);
+        onlyRead = RollupChunk.roll(connection, sql, chunks);
         probe.at(step, Point.ROLLED);
         update("delete-marks");
         probe.at(step, Point.MARKS_DELETED);
@@ -401,14 +404,6 @@ final class RollupTransactions {
         }
     }
 
-    /** Refuses to commit a step that has read a partition which another session had rewritten or emptied after the step's snapshot. */
-    private void checkPartitions() throws SQLException {
-        if (RollupChunk.isChunked(sql.shape())
-                && sql.call(connection, "are-tables-rewritten").answer()) {
-            throw SqlErrors.writeConflict("a partition was rewritten or emptied after the step's snapshot");
-        }
-    }
-
     private <T> Optional<T> step(Step step, Work<T> work) throws SQLException {
         return step(step, () -> {}, work);
     }
@@ -432,11 +427,12 @@ final class RollupTransactions {
                                 row.text("transaction"),
                                 row.text("previous")));
                 locked.run();
+                onlyRead = Optional.empty();
                 probe.at(step, Point.STARTED);
                 Optional<T> done = work.run(started);
                 if (done.isPresent()) {
                     checkBackend(started);
-                    checkPartitions();
+                    RollupChunk.checkNotRewritten(connection, sql, onlyRead);
                     probe.at(step, Point.BEFORE_COMMIT);
                 }
                 return done;

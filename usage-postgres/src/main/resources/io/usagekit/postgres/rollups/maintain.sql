@@ -77,6 +77,39 @@ select exists (
         and c.relfilenode <> pg_relation_filenode(l.relation)
 ) as answer
 
+-- name: are-partitions-of-chunk-rewritten
+-- The same where the transaction has read the rows of one chunk only, and has found the events of all of its deliveries: of the recorded partitions
+-- that may hold its rows. So it doesn't look at the locks of all sessions, which takes longer the more of them the server has room for. A partition
+-- that isn't recorded yet will be, and then the hours of its rows are marked.
+-- Parameters: :rows_lower and :rows_upper, as text. Returns answer.
+select exists (
+    select
+    from {rollups}.host_table h
+    cross join lateral (
+        select p.relation
+        from {rollups}.partition p
+        where p.role = h.role
+            and lower(p.times) < :rows_upper::timestamptz
+            and lower(p.times) >= coalesce(
+                (
+                    select lower(b.times)
+                    from {rollups}.partition b
+                    where b.role = h.role and lower(b.times) <= :rows_lower::timestamptz
+                    order by lower(b.times) desc
+                    limit 1
+                ),
+                '-infinity'
+            )
+        union all
+        select p.relation
+        from {rollups}.partition p
+        where p.role = h.role and lower(p.times) is null
+        offset 0
+    ) as p
+    join pg_catalog.pg_class c on c.oid = p.relation
+    where c.relfilenode <> pg_relation_filenode(p.relation)
+) as answer
+
 -- name: lock-state
 -- Lets one step run at a time, in whatever session: the next one waits here, and takes its snapshot when this one has committed. Takes no
 -- snapshot itself.

@@ -24,8 +24,10 @@ import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -106,25 +108,64 @@ class RollupStepPlanIT {
         }
     }
 
-    /** A partition that is rewritten after the step's snapshot is empty in it; the step runs again. */
-    @Test
-    void rollsAPartitionThatIsRewrittenAfterTheSnapshot() throws SQLException {
+    /**
+     * A partition that is rewritten after the step's snapshot is empty in it; the step runs again. It looks at the locks of all sessions only where it
+     * may have read other partitions than those of its time.
+     *
+     * @param rewritten with events or deliveries of the hour that is rolled, or with the event of its only delivery, which is days or weeks older
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "BY_DAY, e_0_1, false",
+        "BY_DAY, d_0_1, false",
+        "BY_DAY, e_default, false",
+        "BY_DAY, e_0_4, false",
+        "BY_DAY, e_old, true",
+        "BY_PROJECT_AND_DAY, e_0_1, true"
+    })
+    void rollsAPartitionThatIsRewrittenAfterTheSnapshot(Partitions partitions, String rewritten, boolean looksAtLocks)
+            throws SQLException {
         try (OwnDatabase database = OwnDatabase.create("steps")) {
-            create(database, Partitions.BY_DAY);
+            create(database, partitions);
+            database.execute(
+                    "delete from plan.event_deliveries where created_at >= '" + END.minus(Duration.ofHours(1)) + "'");
+            addEvent(database, "2026-03-28T12:00:00Z");
+            if (rewritten.equals("e_default")) {
+                database.execute(
+                        "drop table plan.e_0_1",
+                        "create table plan.e_default partition of plan.events default",
+                        "insert into plan.events values ('default', 'p1', 'octets', '', '"
+                                + END.minus(Duration.ofMinutes(30)) + "', null)");
+            }
+            if (rewritten.equals("e_old")) {
+                database.execute(
+                        "create table plan.e_old partition of plan.events for values from ('2026-02-01 00:00Z')"
+                                + " to ('2026-02-02 00:00Z')");
+                addEvent(database, "2026-02-01T12:00:00Z");
+            }
             PostgresRollups rollups = PostgresRollups.builder(database.pool())
                     .mapping(MAPPING)
                     .clock(ManualClock.at(END.toString()))
                     .build();
             rollups.install();
             AtomicInteger chosen = new AtomicInteger();
-            try (Connection connection = database.pool().getConnection()) {
+            AtomicInteger looks = new AtomicInteger();
+            DataSource watched = Commits.watchedStatements(
+                    database.pool(),
+                    (connection, sql) -> looks.addAndGet(sql.contains("pg_relation_filenode(l.relation)") ? 1 : 0));
+            try (Connection connection = watched.getConnection()) {
                 Jdbc.execute(connection, "set timezone = 'UTC'");
                 RollupSql sql = RollupSql.over(TableShape.read(connection, MAPPING), rollups.schema());
                 RollupTransactions steps = new RollupTransactions(
                         connection, sql, new FilledTimes(), Duration.ofMinutes(5), (step, point) -> {
-                            if (point == RollupTransactions.Point.CHOSEN && chosen.incrementAndGet() == 2) {
+                            if (point != RollupTransactions.Point.CHOSEN) {
+                                return;
+                            }
+                            looks.set(0);
+                            if (chosen.incrementAndGet() == 2) {
                                 database.execute(
-                                        "alter table plan.e_0_1 set unlogged", "alter table plan.e_0_1 set logged");
+                                        "alter table plan." + rewritten + " set unlogged",
+                                        "alter table plan." + rewritten + " set logged");
                             }
                         });
                 steps.publish(END);
@@ -133,11 +174,21 @@ class RollupStepPlanIT {
                 ofSize(1, hours -> steps.advance(END, hours));
             }
             assertThat(chosen).hasValue(3);
+            assertThat(looks.get() > 0).isEqualTo(looksAtLocks);
             assertThat(new FigureComparison(database.pool(), rollups, MAPPING)
                             .compare(MARCH)
                             .isEqual())
                     .isTrue();
         }
+    }
+
+    /** Adds an event, and its delivery half an hour before the end. */
+    private static void addEvent(OwnDatabase database, String createdAt) {
+        database.execute(
+                "insert into plan.events values ('of " + createdAt + "', 'p1', 'octets', '', '" + createdAt
+                        + "', null)",
+                "insert into plan.event_deliveries values ('of " + createdAt + "', 'p1', 'of " + createdAt
+                        + "', 'Success', '" + END.minus(Duration.ofMinutes(30)) + "')");
     }
 
     /**
