@@ -82,11 +82,16 @@ class RollupFigurePlanIT {
             statement.execute("set jit = off; set plan_cache_mode = force_custom_plan");
             rollups.install();
             roll(rollups);
+            RollupFigureQuery query = RollupFigureQuery.over(
+                    RollupSql.over(TableShape.read(connection, mapping), rollups.schema()), ProjectScope.ALIVE);
+            UsageKey largest = new UsageKey(ORGANISATIONS.get(0), MARCH);
+            query.execute(connection, largest);
+            assertThat(buffers(connection, query, largest))
+                    .as("sums are stored in the order in which they are read: buffers before a VACUUM")
+                    .isLessThanOrEqualTo(200);
             statement.execute("vacuum (analyze) " + s + ".event_deliveries");
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "rollup"));
             statement.execute("vacuum (analyze) " + Identifiers.qualified(rollups.schema(), "mark"));
-            RollupFigureQuery query = RollupFigureQuery.over(
-                    RollupSql.over(TableShape.read(connection, mapping), rollups.schema()), ProjectScope.ALIVE);
             List<Long> buffers = new ArrayList<>();
             for (String organisation : ORGANISATIONS) {
                 UsageKey key = new UsageKey(organisation, MARCH);
