@@ -380,6 +380,11 @@ class RedisFlightIT {
         UsageKey other = new UsageKey("org-9", KEY.period());
         FlightStore.LeaseRequest request = new FlightStore.LeaseRequest("other", LEASE, ANY_AGE, OptionalLong.empty());
         assertThat(await(store.acquire(other, request))).isInstanceOf(Acquisition.Acquired.class);
+        Redis.with(
+                client,
+                redis -> assertThat(redis.exists("usage:org-9:2026-03"))
+                        .as("the script has seen whose figure it is: it wasn't read, found unreadable and deleted")
+                        .isOne());
     }
 
     @Test
