@@ -195,6 +195,9 @@ final class SoakMember {
             int organisation = dice.nextInt(SoakLimits.ORGANISATIONS);
             if (dice.nextInt(400) == 0) {
                 invalidate(organisation);
+                // Once more, most likely during a load of another process, whose publication has to be rejected.
+                LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(dice.nextInt(20_000)));
+                invalidate(organisation);
             } else {
                 get(organisation);
             }
