@@ -70,6 +70,7 @@ class LedgerMemoryIT {
     }
 
     /** Without payloads: headers of 100 kB, failure reasons and metadata of 50 kB, a page or slice of which has 50 MB and more. */
+    @Tag("thorough")
     @Test
     void exportsAndPagesManyTexts() throws IOException, InterruptedException {
         String s = Identifiers.quote(schema);

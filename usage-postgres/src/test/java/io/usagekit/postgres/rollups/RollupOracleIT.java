@@ -51,7 +51,7 @@ class RollupOracleIT {
     private static final int BULK_INTERVAL = 4;
 
     /** How many of the changes are made, chosen at random. */
-    private static final int CHANGES = THOROUGH ? 7 : 6;
+    private static final int CHANGES = THOROUGH ? 7 : 3;
 
     private List<UsagePeriod> windows;
     private RandomRows rows;
