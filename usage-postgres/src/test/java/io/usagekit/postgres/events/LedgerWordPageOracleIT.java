@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Pages with random words, windows and other conditions equal those of the repository in memory, on which the same was done. */
-class LedgerWordPageIT {
+class LedgerWordPageOracleIT {
 
     private static final int EVENTS = 1_500;
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
@@ -50,7 +50,7 @@ class LedgerWordPageIT {
     @BeforeAll
     static void record() {
         seed = Long.getLong("usagekit.seed", new Random().nextLong());
-        System.out.println("LedgerWordPageIT: -Dusagekit.seed=" + seed);
+        System.out.println("LedgerWordPageOracleIT: -Dusagekit.seed=" + seed);
         random = new Random(seed);
         schema = LedgerTables.install("word_pages");
         InstantSource clock = InstantSource.fixed(START.plus(Duration.ofDays(30)));

@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Pages equal the result of sorting and filtering in Java, for every two conditions; flaws in the statement make a test fail. */
-class LedgerPageIT {
+class LedgerPageOracleIT {
 
     private static final boolean THOROUGH = Boolean.getBoolean("usagekit.thorough");
     private static final int EVENTS = 400;
@@ -58,7 +58,7 @@ class LedgerPageIT {
     @BeforeAll
     static void record() {
         seed = Long.getLong("usagekit.seed", new Random().nextLong());
-        System.out.println("LedgerPageIT: -Dusagekit.seed=" + seed);
+        System.out.println("LedgerPageOracleIT: -Dusagekit.seed=" + seed);
         random = new Random(seed);
         schema = LedgerTables.install("pages");
         ledger = PostgresLedger.of(Database.pool(), schema).repository();
