@@ -78,41 +78,11 @@ final class RollupProof {
         return others <= 0 ? some : some + "; and " + others + " more, which status() lists";
     }
 
-    /**
-     * Looks at the triggers of all partitions, again only after a change in the catalog: in thousands of them the look takes most of the time of
-     * a small step. Thread-safe.
-     */
-    static final class TriggerWatch {
-
-        /** The digest of the triggers before they were looked at last and were in force; empty before that, and while they aren't. */
-        private volatile Optional<String> inForce = Optional.empty();
-
-        /** Whether every change is tracked, as {@link RollupCatalog#isEveryChangeTracked} says, if the tables are intact. */
-        boolean isEveryChangeTracked(Connection connection, RollupSql sql) throws SQLException {
-            return areTriggersInForce(connection, sql) && !RollupCatalog.hasRewrittenPartitions(connection, sql);
-        }
-
-        private boolean areTriggersInForce(Connection connection, RollupSql sql) throws SQLException {
-            if (!sql.shape().isPartitioned()) {
-                return RollupCatalog.areTriggersInForce(connection, sql);
-            }
-            Optional<String> digest = sql.call(connection, "trigger-digest").one(row -> row.optionalText("digest"));
-            if (digest.isPresent() && digest.equals(inForce)) {
-                return true;
-            }
-            boolean areInForce = RollupCatalog.areTriggersInForce(connection, sql);
-            inForce = areInForce ? digest : Optional.empty();
-            return areInForce;
-        }
-    }
-
     /** Looks at the triggers of the tables, those of partitions included, at most every five seconds. Thread-safe. */
     static final class RecentTriggers {
 
         /** How long a look is relied on: partitions are too many to be looked at by each figure, and by each of the runs that follow one another. */
         private static final long RELIED_ON = Duration.ofSeconds(5).toNanos();
-
-        private final TriggerWatch watch = new TriggerWatch();
 
         /** A nano ticker. */
         private final LongSupplier ticker;
@@ -124,17 +94,26 @@ final class RollupProof {
             this.ticker = ticker;
         }
 
-        /** Whether all of them were in force at most five seconds ago; looks at them if it isn't known. */
+        /**
+         * Whether all of them were in force at most five seconds ago, if the tables are intact; looks at them if it isn't known, and at those of each
+         * partition only where one is disabled or a partition isn't permanent.
+         */
         boolean areInForce(Connection connection, RollupSql sql) throws SQLException {
             long now = ticker.getAsLong();
             OptionalLong last = inForceAt;
-            return (last.isPresent() && now - last.getAsLong() < RELIED_ON) || areInForceNow(connection, sql);
+            return (last.isPresent() && now - last.getAsLong() < RELIED_ON)
+                    || (sql.shape().isPartitioned()
+                            && sql.call(connection, "are-partitions-tracked").answer()
+                            && looked(now, !RollupCatalog.hasRewrittenPartitions(connection, sql)))
+                    || areInForceNow(connection, sql);
         }
 
         /** Whether all of them are in force, whenever they were looked at last. */
         boolean areInForceNow(Connection connection, RollupSql sql) throws SQLException {
-            long now = ticker.getAsLong();
-            boolean areInForce = watch.isEveryChangeTracked(connection, sql);
+            return looked(ticker.getAsLong(), RollupCatalog.isEveryChangeTracked(connection, sql));
+        }
+
+        private boolean looked(long now, boolean areInForce) {
             inForceAt = areInForce ? OptionalLong.of(now) : OptionalLong.empty();
             return areInForce;
         }
