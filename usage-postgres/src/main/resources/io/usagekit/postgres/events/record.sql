@@ -383,8 +383,8 @@ with judged as (
 {return-recorded}
 
 -- name: find-recorded-ids
--- Those of some ids that events have, or had when retention deleted them, as long as they are retained. In partitioned tables whose ids are entered it looks into no partition but those of the events: each event is
--- looked up by itself, since a join might read all of them.
+-- Those of some ids that events have, or had when retention deleted them, as long as they are retained. In partitioned tables whose ids are entered it
+-- looks into no partition but those of the events: each event is looked up by itself, since a join might read all of them.
 --
 -- Parameters: :ids, text[]; :table, the events' table, qualified and quoted.
 -- Returns for each in no particular order: id; project_id, whose event has it.

@@ -72,6 +72,8 @@ declare
     ids_keys text[];
     first timestamptz;
     last timestamptz;
+    found_projects text[];
+    found_keys text[];
 begin
     if not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p') or not {are_ids_entered}() then
         return query
@@ -105,26 +107,32 @@ begin
         offset 0
     ) i;
     if ids is not null then
-        -- Planned for these times, so that it names their partitions only. Each event is looked up by its id and time alone: without statistics an
-        -- index by project and time may look as good, which has all events of one time.
-        return query execute format(
+        -- Planned for these times, so that it names their partitions only. Into variables, since PostgreSQL 13 plans "return query execute" for any
+        -- times. Each event is looked up by its id and time alone: without statistics an index by project and time may look as good, which has all
+        -- events of one time.
+        execute format(
             $query$
-                select distinct e.project_id, e.idempotency_key
-                from unnest($1, $2, $3, $4) as i (id, created_at, project_id, idempotency_key)
-                cross join lateral (
-                    select e.project_id, e.idempotency_key, e.is_duplicate, e.deleted_at
-                    from %s e
-                    where e.id = i.id and e.created_at = i.created_at and e.created_at between $5 and $6
-                    offset 0
-                ) e
-                where e.project_id = i.project_id
-                    and e.idempotency_key = i.idempotency_key
-                    and not e.is_duplicate
-                    and e.deleted_at is null
+                select array_agg(k.project_id), array_agg(k.idempotency_key)
+                from (
+                    select distinct e.project_id, e.idempotency_key
+                    from unnest($1, $2, $3, $4) as i (id, created_at, project_id, idempotency_key)
+                    cross join lateral (
+                        select e.project_id, e.idempotency_key, e.is_duplicate, e.deleted_at
+                        from %s e
+                        where e.id = i.id and e.created_at = i.created_at and e.created_at between $5 and $6
+                        offset 0
+                    ) e
+                    where e.project_id = i.project_id
+                        and e.idempotency_key = i.idempotency_key
+                        and not e.is_duplicate
+                        and e.deleted_at is null
+                ) k
             $query$,
             {events.literal}
         )
+        into found_projects, found_keys
         using ids, created_ats, ids_projects, ids_keys, first, last;
+        return query select * from unnest(found_projects, found_keys) as known (project_id, idempotency_key);
     end if;
 end
 $usagekit$;

@@ -126,8 +126,8 @@ class LedgerLookUpPlanIT {
     void readFewBuffersOfOneTimeWithoutStatistics() {
         String rows = " from generate_series(1, 5000) n";
         Database.execute(
-                "insert into " + tables.table("events") + " (id, project_id, event_type, raw, created_at)"
-                        + " select 'same' || n, 'p', '', '', '2026-03-01Z'" + rows,
+                "insert into " + tables.table("events") + " (id, project_id, idempotency_key, created_at)"
+                        + " select 'same' || n, 'p', 'same' || n, '2026-03-01Z'" + rows,
                 "insert into " + tables.table("event_deliveries")
                         + " (id, project_id, event_id, status, created_at)"
                         + " select 'same' || n, 'p', 'same' || n, '', '2026-03-01Z'" + rows,
