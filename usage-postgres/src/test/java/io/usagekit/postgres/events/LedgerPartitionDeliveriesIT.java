@@ -12,7 +12,6 @@ import io.usagekit.events.NewDelivery;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.partitions.PartitionInterval;
-import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -23,7 +22,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -219,33 +217,27 @@ class LedgerPartitionDeliveriesIT {
                 .containsExactly("a", "b");
     }
 
-    /** Whatever the statistics say, recording into many partitions reads about as many blocks as into a plain table. */
+    /** Whatever the statistics say, recording into many partitions reads about as many buffers as into a plain table. */
     @Test
     void spareALookIntoAllPartitions() {
-        long plain = blocksOfAList("plain");
+        PartitionedLedger.Reads plain = readsOfAList("plain");
         partition(PartitionInterval.DAY);
+        assertThat(readsOfAList("unentered").looks()).isEqualTo(1);
         tables.enter();
         Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
-        blocksOfAList("before");
-        assertThat(blocksOfAList("partitioned")).isLessThan(3 * plain);
+        readsOfAList("before");
+        PartitionedLedger.Reads partitioned = readsOfAList("partitioned");
+        assertThat(partitioned.looks()).isZero();
+        assertThat(partitioned.buffers()).isLessThan(3 * plain.buffers());
     }
 
-    /** Those that a transaction reads which records deliveries of as many events, from the tables and their indexes. */
-    private long blocksOfAList(String prefix) {
+    /** What is read by a call that records deliveries of as many events. */
+    private PartitionedLedger.Reads readsOfAList(String prefix) {
         ledger.recordAll(IntStream.range(0, 100)
                 .mapToObj(n -> PartitionedLedger.event(prefix + n, 1).build())
                 .toList());
-        AtomicLong blocks = new AtomicLong();
-        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
-            PostgresLedger.of(
-                            Commits.watched(
-                                    pool, connection -> blocks.set(LedgerTables.buffers(connection, tables.schema()))),
-                            tables.schema())
-                    .repository()
-                    .recordDeliveries(IntStream.range(0, 100)
-                            .mapToObj(n -> PartitionedLedger.delivery(prefix + n, prefix + n, 1))
-                            .toList());
-        }
-        return blocks.get();
+        return tables.reads(recording -> recording.recordDeliveries(IntStream.range(0, 100)
+                .mapToObj(n -> PartitionedLedger.delivery(prefix + n, prefix + n, 1))
+                .toList()));
     }
 }

@@ -10,7 +10,6 @@ import io.usagekit.events.EventWindow;
 import io.usagekit.events.NewEvent;
 import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.partitions.PartitionInterval;
-import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -22,7 +21,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -379,33 +377,26 @@ class LedgerPartitionIdsIT {
         return Database.query("select ctid::text from " + tables.table("events_ids_partitions"));
     }
 
-    /** Whatever the statistics say, recording into many partitions reads about as many blocks as into a plain table. */
+    /** Whatever the statistics say, recording into many partitions reads about as many buffers as into a plain table. */
     @Test
     void spareALookIntoAllPartitions() {
-        long plain = blocksOfAList("plain");
+        PartitionedLedger.Reads plain = readsOfAList("plain");
         tables.partition(PartitionInterval.DAY);
+        assertThat(readsOfAList("unentered").looks()).isEqualTo(1);
         tables.enter();
         Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
-        blocksOfAList("before");
+        readsOfAList("before");
         assertThat(Database.query("select count(*) from pg_inherits where inhparent = ?::regclass", events))
                 .as("partitions")
                 .satisfies(count -> assertThat(Integer.parseInt(count)).isGreaterThanOrEqualTo(PartitionedLedger.DAYS));
-        assertThat(blocksOfAList("partitioned")).isLessThan(3 * plain);
+        PartitionedLedger.Reads partitioned = readsOfAList("partitioned");
+        assertThat(partitioned.looks()).isZero();
+        assertThat(partitioned.buffers()).isLessThan(3 * plain.buffers());
     }
 
-    /** Those that a transaction reads which records a list, from the tables and their indexes. */
-    private long blocksOfAList(String prefix) {
-        AtomicLong blocks = new AtomicLong();
-        String schemas = "relnamespace in (" + Identifiers.literal(Identifiers.quote(schema))
-                + "::regnamespace, 'pg_catalog'::regnamespace)";
-        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
-            PostgresLedger.of(Commits.watched(pool, connection -> blocks.set(blocks(connection, schemas))), schema)
-                    .repository()
-                    .recordAll(IntStream.range(0, 100)
-                            .mapToObj(n -> event(prefix + n, 1))
-                            .toList());
-        }
-        return blocks.get();
+    private PartitionedLedger.Reads readsOfAList(String prefix) {
+        return tables.reads(recording -> recording.recordAll(
+                IntStream.range(0, 100).mapToObj(n -> event(prefix + n, 1)).toList()));
     }
 
     private static long blocks(Connection connection, String condition) throws SQLException {

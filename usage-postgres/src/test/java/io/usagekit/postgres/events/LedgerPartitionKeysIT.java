@@ -8,7 +8,6 @@ import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewEvent;
 import io.usagekit.events.Project;
 import io.usagekit.postgres.partitions.PartitionInterval;
-import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
 import java.sql.Statement;
@@ -19,7 +18,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -406,27 +404,21 @@ class LedgerPartitionKeysIT {
     @Tag("thorough")
     @Test
     void spareALookIntoAllPartitions() {
-        long plain = blocksOfAList("plain");
+        PartitionedLedger.Reads plain = readsOfAList("plain");
         tables.partition(PartitionInterval.DAY);
+        assertThat(readsOfAList("unentered").looks()).isEqualTo(1);
         tables.enter();
         Database.execute("delete from pg_statistic where starelid in (select inhrelid from pg_inherits)");
-        blocksOfAList("before");
-        assertThat(blocksOfAList("partitioned")).isLessThan(5 * plain / 2);
+        readsOfAList("before");
+        PartitionedLedger.Reads partitioned = readsOfAList("partitioned");
+        assertThat(partitioned.looks()).isZero();
+        assertThat(partitioned.buffers()).isLessThan(5 * plain.buffers() / 2);
     }
 
-    /** Those that a transaction reads which records a list of which half are duplicates, from the tables and their indexes. */
-    private long blocksOfAList(String prefix) {
-        AtomicLong blocks = new AtomicLong();
+    /** What is read by a call that records a list of which half are duplicates. */
+    private PartitionedLedger.Reads readsOfAList(String prefix) {
         List<NewEvent> list = new ArrayList<>();
         IntStream.range(0, 100).forEach(n -> list.add(event(prefix + n, 1, n % 2 == 0 ? "key" + n : prefix + n)));
-        try (HikariDataSource pool = Database.newPool(1, config -> {})) {
-            PostgresLedger.of(
-                            Commits.watched(
-                                    pool, connection -> blocks.set(LedgerTables.buffers(connection, tables.schema()))),
-                            tables.schema())
-                    .repository()
-                    .recordAll(list);
-        }
-        return blocks.get();
+        return tables.reads(recording -> recording.recordAll(list));
     }
 }

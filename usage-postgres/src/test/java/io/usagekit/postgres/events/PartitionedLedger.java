@@ -1,5 +1,6 @@
 package io.usagekit.postgres.events;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.usagekit.events.Delivery;
 import io.usagekit.events.EventRepository;
 import io.usagekit.events.NewDelivery;
@@ -10,6 +11,7 @@ import io.usagekit.postgres.internal.Identifiers;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.partitions.PartitionProgress;
 import io.usagekit.postgres.partitions.PostgresPartitions;
+import io.usagekit.postgres.testing.Commits;
 import io.usagekit.postgres.testing.Database;
 import io.usagekit.testkit.ManualClock;
 import java.sql.Connection;
@@ -21,7 +23,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import javax.sql.DataSource;
 
 /** A ledger with the project {@code p} in a schema of its own, whose tables a test partitions. */
 record PartitionedLedger(String schema, EventRepository ledger) {
@@ -94,6 +99,27 @@ record PartitionedLedger(String schema, EventRepository ledger) {
     boolean areIdsEntered() {
         return Database.query("select " + table("usagekit_are_ids_entered") + "()::text")
                 .equals("true");
+    }
+
+    /**
+     * What a call reads.
+     *
+     * @param buffers of the ledger's tables, their partitions and indexes
+     * @param looks how often it looks for its ids in all partitions
+     */
+    record Reads(long buffers, int looks) {}
+
+    /** What a call reads that commits, in a session of its own. */
+    Reads reads(Consumer<EventRepository> call) {
+        AtomicLong buffers = new AtomicLong();
+        AtomicInteger looks = new AtomicInteger();
+        try (HikariDataSource pool = Database.newPool(1)) {
+            DataSource watched = Commits.watchedStatements(
+                    Commits.watched(pool, connection -> buffers.set(LedgerTables.buffers(connection, schema))),
+                    (connection, sql) -> looks.addAndGet(sql.contains("having count(*) > 1") ? 1 : 0));
+            call.accept(PostgresLedger.of(watched, schema).repository());
+        }
+        return new Reads(buffers.get(), looks.get());
     }
 
     /** The partition that has the event, quoted. */
