@@ -194,9 +194,8 @@ set
     status = :status,
     failure_reason = case when :status = 'Success' then '' else d.failure_reason end,
     updated_at = :now
-where d.project_id = :project_id
-    and d.id = any (:ids::text[])
-    and d.created_at >= :first
-    and d.created_at <= :last
+where d.id = any (:ids::text[])
+    and d.created_at between :first and :last
+    and {is-of-project}
     and d.status <> :status
     {delivery-filter}

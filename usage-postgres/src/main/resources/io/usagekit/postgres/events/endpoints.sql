@@ -58,16 +58,15 @@ order by e.created_at {direction}, e.id collate "C" {direction}
 -- Returns in scan direction: the columns of an event.
 with scanned as (
     select e.*
-    from unnest(:ids::text[], :created_ats::timestamptz[]) as k (id, created_at)
+    from unnest(:ids::text[], :created_ats::timestamptz[]) as k (key_id, key_created_at)
     cross join lateral (
         select *
         from {events} e
-        where e.id = k.id
-            and e.created_at = k.created_at
-            and e.project_id = :project_id
-            {filter}
+        where e.id = k.key_id and e.created_at = k.key_created_at
         offset 0
     ) e
+    where e.project_id = :project_id
+        {filter}
     order by e.created_at {direction}, e.id collate "C" {direction}
     limit :limit
 ),

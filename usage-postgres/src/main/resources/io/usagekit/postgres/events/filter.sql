@@ -133,16 +133,18 @@ end
     )
 
 -- fragment: has-words
--- Whether an event e contains the words that are looked for, looked up for each event.
+-- Whether an event e contains the words that are looked for, looked up for each event as in has-endpoint.
 --
 -- Parameters: :text.
 exists (
     select
     from {events_search} s
     where s.event_id = e.id
-        and s.project_id = e.project_id
-        and s.event_created_at = e.created_at
-        and s.words @@ {words-of-text}
+        and (
+            s.project_id = e.project_id
+            and s.event_created_at = e.created_at
+            and s.words @@ {words-of-text}
+        ) is true
     offset 0
 )
 
@@ -151,6 +153,13 @@ exists (
 --
 -- Parameters: :text.
     and {has-words}
+
+-- fragment: is-of-project
+-- Whether a row that is looked up by id and time is of a project. Within "is true", by which no index is used: without statistics one by project and time
+-- looks as good to PostgreSQL as the primary key, and has all rows of a time.
+--
+-- Parameters: :project_id.
+(project_id = :project_id) is true
 
 -- fragment: keyset-condition
 -- Keyset condition: rows after the cursor in scan direction, of which {comparison} is > or <.

@@ -1,6 +1,6 @@
 -- Single events and deliveries, and what belongs to them. Look-ups by id or key stand for three statements: {only} is "only" for a plain table, so that a
--- plan names no partition; otherwise {times} is between-times, or empty for a look into all partitions. With times, {unindexed} is "is true", which keeps
--- a comparison from being made by an index: without statistics an index by project and time looks as good as the primary key, and has all events of a time.
+-- plan names no partition; otherwise {times} is between-times, or empty for a look into all partitions. With times, {unindexed} is "is true", as in
+-- is-of-project; without, PostgreSQL may choose partitions by the project.
 
 -- fragment: between-times
 -- Rows of these times.

@@ -99,7 +99,7 @@ order by e.created_at {direction}, e.id collate "C" {direction}
 -- Returns one row, none if the event is deleted for good: part, empty after the end.
 select substring(e.raw from :start::bigint::integer for :length::bigint::integer) as part
 from {events} e
-where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
+where e.id = :id and e.created_at = :created_at and {is-of-project}
 
 -- name: read-data
 -- A part of the bytes of an event's payload.
@@ -108,7 +108,7 @@ where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
 -- Returns one row, none if the event is deleted for good: part, empty after the end.
 select substring(e.data from :start::bigint::integer for :length::bigint::integer) as part
 from {events} e
-where e.id = :id and e.project_id = :project_id and e.created_at = :created_at
+where e.id = :id and e.created_at = :created_at and {is-of-project}
 
 -- name: page-received
 -- The events that an organisation's figure counts as received, after the cursor. Each project gives its first rows in order, and

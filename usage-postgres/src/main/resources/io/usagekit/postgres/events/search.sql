@@ -22,12 +22,11 @@ with batch as materialized (
 locked as materialized (
     select e.id, e.project_id, e.created_at, e.event_type, e.raw
     from {events} e
-    where e.project_id = :project_id
-        and e.id = any (
+    where e.id = any (
             array(select b.id from batch b where not exists (select from {events_search} s where s.event_id = b.id))
         )
-        and e.created_at >= (select min(b.created_at) from batch b)
-        and e.created_at <= (select max(b.created_at) from batch b)
+        and e.created_at between (select min(b.created_at) from batch b) and (select max(b.created_at) from batch b)
+        and {is-of-project}
     for share skip locked
 ),
 

@@ -137,6 +137,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "insert-endpoints-of-all",
                 "insert-judged",
                 "insert-one-judged",
+                "is-of-project",
                 "is-plain",
                 "keyset-condition",
                 "known-key",
