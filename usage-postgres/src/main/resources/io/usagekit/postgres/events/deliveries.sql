@@ -40,6 +40,23 @@ octet_length(d.id)
     d.metadata,
     d.updated_at
 
+-- fragment: scanned-deliveries
+-- The deliveries of scanned, in scan direction, until their octets end the page.
+--
+-- Parameters: :octets.
+-- Returns the columns of a delivery.
+sized as (
+    select d.*, {delivery-octets} as row_octets
+    from scanned d
+)
+
+select
+    {delivery-columns}
+from (
+    {as-many-octets}
+) d
+order by d.created_at {direction}, d.id collate "C" {direction}
+
 -- name: find-deliveries
 -- Deliveries of a project by id.
 --
@@ -109,17 +126,7 @@ with scanned as (
     limit :limit
 ),
 
-sized as (
-    select d.*, {delivery-octets} as row_octets
-    from scanned d
-)
-
-select
-    {delivery-columns}
-from (
-    {as-many-octets}
-) d
-order by d.created_at {direction}, d.id collate "C" {direction}
+{scanned-deliveries}
 
 -- name: page-deliveries-of-event
 -- Deliveries of an event that meet a filter, after the cursor. All deliveries of the event are read, by its id, before the other conditions
@@ -143,17 +150,7 @@ with scanned as (
     limit :limit
 ),
 
-sized as (
-    select d.*, {delivery-octets} as row_octets
-    from scanned d
-)
-
-select
-    {delivery-columns}
-from (
-    {as-many-octets}
-) d
-order by d.created_at {direction}, d.id collate "C" {direction}
+{scanned-deliveries}
 
 -- name: count-deliveries
 -- How many deliveries of a project meet a filter, in groups by day, endpoint and status, or some of these. Where the filter names all

@@ -71,14 +71,4 @@ with scanned as (
     limit :limit
 ),
 
-sized as (
-    select e.*, {event-octets} as row_octets
-    from scanned e
-)
-
-select
-    {event-columns}
-from (
-    {as-many-octets}
-) e
-order by e.created_at {direction}, e.id collate "C" {direction}
+{scanned-events}

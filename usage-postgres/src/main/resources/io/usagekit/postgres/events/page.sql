@@ -18,6 +18,33 @@ from (
 ) s
 where coalesce(s.octets_before, 0) < :octets::bigint
 
+-- fragment: scanned-events
+-- The events of scanned, in scan direction, until their octets end the page.
+--
+-- Parameters: :octets.
+-- Returns the columns of an event.
+sized as (
+    select e.*, {event-octets} as row_octets
+    from scanned e
+)
+
+select
+    {event-columns}
+from (
+    {as-many-octets}
+) e
+order by e.created_at {direction}, e.id collate "C" {direction}
+
+-- fragment: counted-projects
+-- The projects that an organisation's figure counts.
+--
+-- Parameters: :organisation_id.
+project as materialized (
+    select p.id
+    from {projects} p
+    where p.organisation_id = :organisation_id and {project.counts}
+),
+
 -- name: page-events
 -- Events of a project that meet a filter, after the cursor.
 --
@@ -33,17 +60,7 @@ with scanned as (
     limit :limit
 ),
 
-sized as (
-    select e.*, {event-octets} as row_octets
-    from scanned e
-)
-
-select
-    {event-columns}
-from (
-    {as-many-octets}
-) e
-order by e.created_at {direction}, e.id collate "C" {direction}
+{scanned-events}
 
 -- name: export-events
 -- Events of a project that meet a filter, after the cursor. The payload of an event that has more than :octets by itself is left out: it is
@@ -80,17 +97,7 @@ with scanned as (
     limit :limit
 ),
 
-sized as (
-    select e.*, {event-octets} as row_octets
-    from scanned e
-)
-
-select
-    {event-columns}
-from (
-    {as-many-octets}
-) e
-order by e.created_at {direction}, e.id collate "C" {direction}
+{scanned-events}
 
 -- name: read-raw
 -- A part of the text of an event's payload.
@@ -117,11 +124,7 @@ where e.id = :id and e.created_at = :created_at and {is-of-project}
 -- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets end the page;
 -- those of the keyset condition.
 -- Returns the columns of an event.
-with project as materialized (
-    select p.id
-    from {projects} p
-    where p.organisation_id = :organisation_id and {project.counts}
-),
+with {counted-projects}
 
 scanned as (
     select e.*
@@ -141,17 +144,7 @@ scanned as (
     limit :limit
 ),
 
-sized as (
-    select e.*, {event-octets} as row_octets
-    from scanned e
-)
-
-select
-    {event-columns}
-from (
-    {as-many-octets}
-) e
-order by e.created_at {direction}, e.id collate "C" {direction}
+{scanned-events}
 
 -- name: page-sent
 -- The deliveries that an organisation's figure counts as sent, after the cursor. Each project gives its first rows in order, and
@@ -160,11 +153,7 @@ order by e.created_at {direction}, e.id collate "C" {direction}
 -- Parameters: :organisation_id; :start and :end, the window [start, end); :limit, how many rows at most; :octets, how many octets end the page;
 -- those of the keyset condition.
 -- Returns the columns of a delivery; bytes, the octets of the event's payload, 0 if the event was deleted for good.
-with project as materialized (
-    select p.id
-    from {projects} p
-    where p.organisation_id = :organisation_id and {project.counts}
-),
+with {counted-projects}
 
 scanned as (
     select d.*

@@ -123,6 +123,7 @@ class LedgerStatementsIT extends StatementsIT {
                 "batch-result",
                 "between-times",
                 "between-which-times",
+                "counted-projects",
                 "delivery-columns",
                 "delivery-octets",
                 "entered-keys",
@@ -142,6 +143,8 @@ class LedgerStatementsIT extends StatementsIT {
                 "keyset-condition",
                 "known-key",
                 "return-recorded",
+                "scanned-deliveries",
+                "scanned-events",
                 "words-of-text"));
         Arrays.stream(LedgerFilter.Condition.values()).forEach(condition -> fragments.add(condition.fragment()));
         assertThat(LedgerSql.FILES.fragments()).containsExactlyInAnyOrderElementsOf(fragments);

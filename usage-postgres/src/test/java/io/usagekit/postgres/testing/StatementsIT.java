@@ -99,11 +99,8 @@ public abstract class StatementsIT {
         SqlStatements statements = statements();
         String header = header(statements.source(), name);
         Set<String> named = words(header);
-        for (String fragment : statements.source().fragments()) {
-            if (body(statements.source(), name).contains("{" + fragment + "}")) {
-                named.addAll(words(statements.source().text(fragment)));
-            }
-        }
+        fragmentsWithin(statements.source(), name)
+                .forEach(fragment -> named.addAll(words(statements.source().text(fragment))));
         Set<String> taken = new LinkedHashSet<>();
         Map<String, String> names = namedScripts().get(name);
         if (names != null) {
@@ -165,6 +162,13 @@ public abstract class StatementsIT {
 
     private static String body(SqlSource source, String name) {
         return SqlTemplate.withoutComments(source.text(name));
+    }
+
+    /** The fragments of a statement or fragment, at any depth. */
+    private static Stream<String> fragmentsWithin(SqlSource source, String name) {
+        return source.fragments().stream()
+                .filter(fragment -> body(source, name).contains("{" + fragment + "}"))
+                .flatMap(fragment -> Stream.concat(Stream.of(fragment), fragmentsWithin(source, fragment)));
     }
 
     private static Set<String> parametersIn(String text) {
