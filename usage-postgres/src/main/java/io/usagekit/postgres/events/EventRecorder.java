@@ -385,6 +385,11 @@ final class EventRecorder {
                 .texts("metadata", each(deliveries, Delivery::metadata))
                 .text("table", sql.quoted("deliveries").get(0))
                 .forEach(row -> inserted.put(row.text("id"), row.flag("has_unchecked_id")));
+        Set<String> changed = new HashSet<>(inserted.keySet());
+        deliveries.forEach(delivery -> changed.remove(delivery.id()));
+        if (!changed.isEmpty()) {
+            throw new SQLException("a trigger has changed ids of deliveries to " + changed);
+        }
         for (Delivery delivery : deliveries) {
             if (!inserted.containsKey(delivery.id())) {
                 throw new EventLedgerException(

@@ -47,8 +47,13 @@ class LedgerSingleRecordingIT {
         Database.execute(
                 "create function " + change
                         + "() returns trigger language plpgsql as $$ begin new.id := 'another'; return new; end $$",
-                "create trigger change before insert on " + events
-                        + " for each row when (new.id = 'changed') execute function " + change + "()");
+                createTrigger(events, change),
+                createTrigger(Identifiers.qualified(schema, "event_deliveries"), change));
+    }
+
+    private static String createTrigger(String table, String function) {
+        return "create trigger change before insert on " + table
+                + " for each row when (new.id = 'changed') execute function " + function + "()";
     }
 
     @AfterAll
@@ -110,6 +115,15 @@ class LedgerSingleRecordingIT {
                     .hasMessageContaining(message);
         }
         assertThat(Database.query("select count(*) from " + events)).isEqualTo("0");
+    }
+
+    @Test
+    void rejectsADeliveryWhoseIdATriggerChanges() {
+        EventRepository ledger = PostgresLedger.of(Database.pool(), schema).repository();
+        ledger.record(event("e"));
+        assertThatThrownBy(() -> ledger.recordDeliveries(List.of(PartitionedLedger.delivery("changed", "e", 0))))
+                .isInstanceOf(EventLedgerException.class)
+                .hasMessageContaining("a trigger has changed ids of deliveries to [another]");
     }
 
     @ParameterizedTest
