@@ -37,7 +37,7 @@ final class LedgerSql {
             "fill_endpoint", "move_endpoints", "delete_words", "merge_words", "live_keys", "lock_events", "lock_ids");
 
     /** Of the functions: an installation replaces earlier ones. */
-    static final int FUNCTIONS_VERSION = 5;
+    static final int FUNCTIONS_VERSION = 6;
 
     private final SqlStatements statements;
     private final SqlStatements statementsOfDeliveryIds;

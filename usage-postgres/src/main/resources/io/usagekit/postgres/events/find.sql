@@ -91,7 +91,7 @@ limit 1
 -- Parameters: :project_id; :idempotency_key, not empty.
 -- Returns one row: answer.
 select {has-recorded-key} as answer
-from (select :project_id::text as project_id, :idempotency_key::text as idempotency_key) g
+from (select :project_id::text as project_id, :idempotency_key::text as idempotency_key, null::boolean as are_entered) g
 
 -- name: find-endpoint-ids
 -- The endpoints to which an event of a project is to be delivered. Rows without project and time are those of a previous version; rows with

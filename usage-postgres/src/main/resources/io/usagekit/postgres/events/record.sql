@@ -112,8 +112,8 @@ unnest(
 )
 
 -- fragment: given-event
--- The event of a call, unless another partition may have an id of these that no trigger has entered. Whether the table is partitioned is asked when
--- the statement has its locks: another table may have got the name while it waited for them.
+-- The event of a call, unless another partition may have an id of these that no trigger has entered; so are_entered, whether the ids of all partitions are,
+-- is true. Whether the table is partitioned is asked when the statement has its locks: another table may have got the name while it waited for them.
 --
 -- Parameters: :id, :project_id, :event_type, :raw, :source_id, :idempotency_key, :status, :headers (jsonb as text), :acknowledged_at (timestamptz as
 -- text; empty: not known), :url_path, :url_query_params and :metadata of text, :data of bytea, :created_at of timestamptz.
@@ -132,13 +132,14 @@ unnest(
         :acknowledged_at::text as acknowledged_at,
         :url_path::text as url_path,
         :url_query_params::text as url_query_params,
-        :metadata::text as metadata
+        :metadata::text as metadata,
+        true as are_entered
     where {is-plain} or (select {are_ids_entered}())
 ) g
 
 -- fragment: has-recorded-key
 -- Whether a live event of the project of g has its key and is no duplicate, or one had it whose id is retained. A function looks into child tables, by
--- what is entered of partitions: a plan of this names no partition.
+-- what is entered of partitions: a plan of this names no partition. It asks whether the ids of all are, unless g.are_entered says so.
 (
     exists (
         select
@@ -149,7 +150,7 @@ unnest(
             and not e.is_duplicate
             and e.deleted_at is null
     )
-    or ({has-children} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key])))
+    or ({has-children} and exists (select from {live_keys}(array[g.project_id], array[g.idempotency_key], g.are_entered)))
     or exists (
         select
         from {retained_ids} r

@@ -59,9 +59,12 @@ end
 $usagekit$;
 
 -- The keys of these, pairs of a project and a key, that live events have which are no duplicates. Where the ids of all partitions are entered, the entries
--- are asked, and of those that have one of the keys, their events: a partition may have been truncated. Runs as its caller, like the
--- next one: the privileges and row security of that hold.
-create or replace function {live_keys}(project_ids text[], keys text[]) returns table (project_id text, idempotency_key text)
+-- are asked, and of those that have one of the keys, their events: a partition may have been truncated. A caller that knows whether they are entered
+-- says so. Runs as its caller, like the next one: the privileges and row security of that hold.
+drop function if exists {live_keys}(text[], text[]);
+
+create or replace function {live_keys}(project_ids text[], keys text[], are_entered boolean default null)
+returns table (project_id text, idempotency_key text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $usagekit$
@@ -75,7 +78,8 @@ declare
     found_projects text[];
     found_keys text[];
 begin
-    if not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p') or not {are_ids_entered}() then
+    if not exists (select from pg_class c where c.oid = {events.literal}::regclass and c.relkind = 'p')
+        or not coalesce(are_entered, {are_ids_entered}()) then
         return query
             select k.project_id, k.idempotency_key
             from unnest(project_ids, keys) as k (project_id, idempotency_key)
@@ -224,7 +228,7 @@ begin
 end
 $usagekit$;
 
-grant execute on function {live_keys}(text[], text[]), {lock_events}(text[], text[]), {lock_ids}(text[]) to public;
+grant execute on function {live_keys}(text[], text[], boolean), {lock_events}(text[], text[]), {lock_ids}(text[]) to public;
 
 revoke execute on function {fill_endpoint}(), {move_endpoints}(), {delete_words}(), {merge_words}() from public;
 

@@ -10,6 +10,8 @@ import io.usagekit.events.Project;
 import io.usagekit.postgres.partitions.PartitionInterval;
 import io.usagekit.postgres.testing.Database;
 import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
@@ -394,6 +396,27 @@ class LedgerPartitionKeysIT {
                 "update " + tables.table("events_ids") + " set idempotency_key = 'of the entry' where id = 'a'");
         assertThat(tables.areIdsEntered()).isTrue();
         assertThat(isDuplicate("b", 40, "of the entry")).isFalse();
+    }
+
+    /** Where there are hundreds of partitions, comparing their list with the catalog takes longer than anything else in recording an event. */
+    @Test
+    void areTakenAfterOneLookAtTheListOfPartitions() throws SQLException {
+        tables.partitionAndEnter();
+        try (Connection connection = Database.pool().getConnection();
+                Statement statement = connection.createStatement()) {
+            connection.setAutoCommit(false);
+            statement.execute("set local track_functions = 'pl'");
+            EventRepository inTransaction =
+                    PostgresLedger.of(Database.pool(), tables.schema()).repository(connection);
+            assertThat(inTransaction.record(event("a", 0, "key")).duplicate()).isFalse();
+            try (ResultSet calls = statement.executeQuery(
+                    "select sum(calls) from pg_stat_xact_user_functions where funcname = 'usagekit_are_ids_entered'")) {
+                calls.next();
+                assertThat(calls.getLong(1)).isEqualTo(1);
+            }
+            assertThat(inTransaction.record(event("b", 40, "key")).duplicate()).isTrue();
+            connection.rollback();
+        }
     }
 
     /**
