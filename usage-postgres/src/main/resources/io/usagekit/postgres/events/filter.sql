@@ -86,38 +86,102 @@ exists (
 -- Parameters: :endpoint_ids, text[].
     and {has-endpoint}
 
+-- fragment: query-of-lines
+-- What each line of l.lines asks for, as WordQuery writes them: after "&" words in any order, after "!" the absence of a phrase, or else one of the
+-- phrases between "|". Null, which no event meets, if PostgreSQL's parser finds no words in a line without "!".
+select
+    case
+        when bool_and(c.operator = '!' or c.query is not null)
+            then string_agg(case c.operator when '!' then '!(' else '(' end || c.query || ')', ' & ')::tsquery
+    end
+from (
+    select
+        left(line, 1) as operator,
+        (
+            select string_agg('(' || p.query || ')', ' | ')
+            from unnest(string_to_array(line, '|')) phrase
+            cross join lateral (
+                select
+                    case left(line, 1)
+                        when '&' then plainto_tsquery('simple', phrase)
+                        else phraseto_tsquery('simple', phrase)
+                    end::text
+            ) as p (query)
+            where p.query <> ''
+        ) as query
+    from unnest(string_to_array(substr(l.lines, 2), E'\n')) line
+) c
+
 -- fragment: words-of-text
--- What WordQuery looks for: the words of a text, split as tokenise-events splits payloads, or, if that begins with a line feed, what each line
--- asks for: after "&" words in any order, after "!" the absence of a phrase, or else one of the phrases between "|". Null, which no event meets, if
--- PostgreSQL's parser finds no words in a line without "!".
+-- What WordQuery looks for, but for the order of words in phrases: the words of a text, split as tokenise-events splits payloads; or of lines, after a
+-- line feed each, without those that exclude a phrase of several words, or of a word that PostgreSQL's parser may split.
 --
 -- Parameters: :text.
 case
     when left(:text, 1) <> E'\n' then plainto_tsquery('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g'))
     else (
-        select
-            case
-                when bool_and(c.operator = '!' or c.query is not null)
-                    then string_agg(case c.operator when '!' then '!(' else '(' end || c.query || ')', ' & ')::tsquery
-            end
+        select ({query-of-lines})
         from (
             select
-                left(line, 1) as operator,
-                (
-                    select string_agg('(' || p.query || ')', ' | ')
-                    from unnest(string_to_array(line, '|')) phrase
-                    cross join lateral (
-                        select
-                            case left(line, 1)
-                                when '&' then plainto_tsquery('simple', phrase)
-                                else phraseto_tsquery('simple', phrase)
-                            end::text
-                    ) as p (query)
-                    where p.query <> ''
-                ) as query
-            from unnest(string_to_array(substr(:text, 2), E'\n')) line
-        ) c
+                regexp_replace(
+                    regexp_replace(:text, E'\n![^\n]*[^\n!-~][^\n]*', '', 'g'), E'\n([^&!])', E'\n&\\1', 'g'
+                )
+        ) as l (lines)
     )
+end
+
+-- fragment: has-phrases-in-text
+-- Whether the text of the event of the words s has the phrases that are looked for: the words of both, a blank before and after each. Tokens of type 12
+-- are blanks, and PostgreSQL has no words of 2,047 octets or more in its indexes.
+--
+-- Parameters: :text.
+not exists (
+    select
+    from (
+        select ' ' || string_agg((ts_lexize('simple', t.token))[1], ' ' order by t.n) || ' ' as words
+        from {events} e
+        cross join lateral ts_parse(
+            'default',
+            regexp_replace(e.event_type || ' ' || left(e.raw, 100000), '[ -/:-@[-`{-~]+', ' ', 'g')
+        ) with ordinality as t (type, token, n)
+        where e.id = s.event_id
+            and e.created_at = s.event_created_at
+            and (e.project_id = s.project_id) is true
+            and t.type <> 12
+            and octet_length(t.token) < 2047
+    ) e
+    cross join unnest(string_to_array(substr(:text, 2), E'\n')) line
+    where left(line, 1) <> '&'
+        and (left(line, 1) = '!') = exists (
+            select
+            from unnest(string_to_array(line, '|')) phrase
+            cross join lateral (
+                select ' ' || string_agg((ts_lexize('simple', t.token))[1], ' ' order by t.n) || ' '
+                from ts_parse('default', phrase) with ordinality as t (type, token, n)
+                where t.type <> 12
+            ) as p (words)
+            where strpos(e.words, p.words) > 0
+        )
+)
+
+-- fragment: has-phrases
+-- Whether the words s of an event, which are those of words-of-text, are in the order of the phrases that are looked for. PostgreSQL keeps 255 places of
+-- a word at most, and none after the 16,383rd one: where it may lack any, the text of the event decides. Reads are planned for their values: where no
+-- phrase is looked for, plans have none of this.
+--
+-- Parameters: :text.
+case
+    when :text !~ E'\n(|[^&\n][^\n]*)[^\n!-~]' then true
+    when not exists (
+        select
+        from unnest(s.words) w
+        where w.lexeme = any (
+                tsvector_to_array(to_tsvector('simple', regexp_replace(:text, '[ -/:-@[-`{-~]+', ' ', 'g')))
+            )
+            and (cardinality(w.positions) >= 255 or w.positions[cardinality(w.positions)] >= 16383)
+    )
+        then s.words @@ (select ({query-of-lines}) from (select :text) as l (lines))
+    else {has-phrases-in-text}
 end
 
 -- fragment: filter-text
@@ -130,6 +194,7 @@ end
         where s.project_id = :project_id
             and {search.blocks} @> array[hashtextextended(:project_id, {search.all-time})]
             and s.words @@ {words-of-text}
+            and {has-phrases}
     )
 
 -- fragment: has-words
@@ -144,6 +209,7 @@ exists (
             s.project_id = e.project_id
             and s.event_created_at = e.created_at
             and s.words @@ {words-of-text}
+            and {has-phrases}
         ) is true
     offset 0
 )

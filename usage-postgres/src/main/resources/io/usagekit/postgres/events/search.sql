@@ -54,8 +54,9 @@ changed as (
 -- Returns in no order, among them maybe events of other projects, with the same hash: project_id; created_at and id, the key.
 with found as materialized (
     select project_id, event_created_at, event_id
-    from {events_search}
+    from {events_search} s
     where words @@ (select {words-of-text})
+        and {has-phrases}
         and {search.blocks} && array(select hashtextextended(:project_id, b) from unnest(:blocks::bigint[]) b)
 )
 

@@ -70,6 +70,13 @@ final class LedgerSearchMutants {
                                 " ",
                                 clause -> clause.alternatives().get(0).replaceAll(".* ", ""))),
                 reading(
+                        "phrases of long texts are words in any order",
+                        "searchesForPhrasesInLongTexts",
+                        query -> joined(
+                                query,
+                                " ",
+                                clause -> clause.isExcluded() ? "" : String.join(" ", clause.alternatives()))),
+                reading(
                         "all alternatives are required",
                         alternatives,
                         query -> query.toString().replace(" OR ", " ")),

@@ -10,6 +10,7 @@ import io.usagekit.events.NewEvent;
 import io.usagekit.events.PageRequest;
 import io.usagekit.events.Payload;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -109,6 +110,28 @@ abstract class EventSearchCases extends EventRepositoryFixture {
         assertEquals(List.of("e2", "e3"), searched("\"a pull\""));
         assertEquals(List.of("e6"), searched("\"request opened\""));
         assertEquals(List.of(), searched("\"pull pull\""));
+    }
+
+    private static String word(int n) {
+        return "w" + (char) ('a' + n / 676) + (char) ('a' + n / 26 % 26) + (char) ('a' + n % 26);
+    }
+
+    /** Words at many places, and at places far from the first one: an index of places may lack these. */
+    @Test
+    final void searchesForPhrasesInLongTexts() {
+        recordText("e1", "sku red ".repeat(300) + "sku blue");
+        recordText("e2", "sku red ".repeat(300) + "blue sku");
+        recordText(
+                "e3",
+                IntStream.range(0, 16_500).mapToObj(EventSearchCases::word).collect(Collectors.joining(" ")));
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e1"), searched("\"sku blue\""));
+        assertEquals(List.of("e2"), searched("sku -\"sku blue\""));
+        assertEquals(List.of("e3"), searched("none OR \"" + word(16_400) + " " + word(16_401) + "\" -sku"));
+        for (int n = 16_380; n < 16_384; n++) {
+            assertEquals(List.of(), searched('"' + word(n) + " " + word(16_499) + '"'), "words far from each other");
+        }
+        assertEquals(List.of(), searched(word(0) + " -\"" + word(16_498) + " " + word(16_499) + '"'));
     }
 
     @Test
