@@ -292,7 +292,7 @@ final class PostgresEventRepository implements EventRepository {
         return transactions.read(UNREADABLE, tables(filter), connection -> {
             Optional<Set<String>> endpointIds = EndpointPages.endpointIds(sql, connection, projectId, filter);
             boolean isSelective = EndpointPages.isSelective(filter);
-            Optional<String> words = WordQuery.of(filter);
+            Optional<String> words = WordQuery.ofPage(filter);
             if (words.isPresent() && !isSelective) {
                 return page.read(
                         new WordPages(sql, connection, deadline, projectId, filter, words.get(), endpointIds)::read);

@@ -15,10 +15,26 @@ final class WordQuery {
      * the text, and the clauses of the query. Empty if the filter has neither.
      */
     static Optional<String> of(EventFilter filter) {
-        Optional<String> text = filter.text();
-        return filter.search()
-                .map(search -> text.map(WordQuery::words).orElse("") + clauses(search))
-                .or(() -> text.map(words -> words.replace('\n', ' ')));
+        return filter.search().isPresent()
+                ? Optional.of(lines(filter))
+                : filter.text().map(text -> text.replace('\n', ' '));
+    }
+
+    /** The same for pages, with the words of a type besides, which its events have: fewer of another type are looked up. */
+    static Optional<String> ofPage(EventFilter filter) {
+        Optional<String> words = of(filter);
+        Optional<String> ofType = filter.type().filter(WordQuery::hasWords).map(WordQuery::words);
+        return words.isPresent() && ofType.isPresent() ? Optional.of(lines(filter) + ofType.get()) : words;
+    }
+
+    /** Not if it has other characters than those of ASCII, in which PostgreSQL's parser may find no words. */
+    private static boolean hasWords(String type) {
+        return type.chars().allMatch(c -> c < 0x80) && !SearchQuery.words(type).isEmpty();
+    }
+
+    private static String lines(EventFilter filter) {
+        return filter.text().map(WordQuery::words).orElse("")
+                + filter.search().map(WordQuery::clauses).orElse("");
     }
 
     private static String words(String text) {

@@ -36,6 +36,7 @@ class LedgerSearchIT {
     private static final String PROJECT = "project";
     private static final Instant START = Instant.parse("2026-03-01T00:00:00Z");
     private static final List<String> WORDS = List.of("a", "b", "c", "A", "Bé", "日本", "4711", "or");
+    private static final List<String> TYPES = List.of("", "a", "b-A", "日本", "“”");
     private static final List<String> SEPARATORS = List.of(" ", " ", "-", "\": \"", "\n", ", ");
 
     private static long seed;
@@ -60,7 +61,7 @@ class LedgerSearchIT {
         List<NewEvent> events = IntStream.range(0, EVENTS)
                 .mapToObj(n -> NewEvent.builder(PROJECT, "e" + n)
                         .createdAt(START.minusSeconds(random.nextInt(100_000)))
-                        .type(random.nextInt(3) == 0 ? words(2) : "")
+                        .type(any(TYPES))
                         .payload(Payload.of(words(random.nextInt(9))))
                         .build())
                 .toList();
@@ -112,6 +113,9 @@ class LedgerSearchIT {
             EventFilter.Builder filter = EventFilter.builder().search(query());
             if (random.nextInt(6) == 0) {
                 filter.text(words(random.nextInt(3)));
+            }
+            if (random.nextInt(4) == 0) {
+                filter.type(any(TYPES));
             }
             List<List<String>> ids =
                     both.stream().map(ledger -> found(ledger, filter.build())).toList();

@@ -190,8 +190,6 @@ class LedgerWordPlanIT {
             return MOST + EVENTS / 74;
         } else if (name.contains("burst")) { // Looked for by stretches of all lengths.
             return MOST + 600;
-        } else if (name.equals("WORD77, a type")) { // Its type rejects 16 of 17 events.
-            return MOST + 17 * 15 * PAGE;
         } else if (name.endsWith("of many")) {
             return MOST + 12 * PAGE + 4 * MANY;
         }
