@@ -2,20 +2,27 @@ package io.usagekit.postgres.events;
 
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.SearchQuery;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** What a filter looks for in the search index, as the fragment words-of-text takes it. */
 final class WordQuery {
 
+    /** What PostgreSQL's parser takes for a word of its own in one of ASCII letters and digits: a number with an exponent, as 1e5 in 1e5a. */
+    private static final Pattern NUMBER = Pattern.compile("[0-9][eE][0-9]");
+
     private WordQuery() {}
 
     /**
-     * A text, without line feeds, whose words are looked for; if the filter has a query, lines after a line feed each: "&amp;" and the words of
-     * the text, and the clauses of the query. Empty if the filter has neither.
+     * A text, without line feeds, whose words are looked for; if the filter has a query, or PostgreSQL splits a word of the text, lines after a
+     * line feed each: "&amp;" and words of the text, each word that is split, and the clauses of the query. Empty if the filter has neither.
      */
     static Optional<String> of(EventFilter filter) {
         return filter.search().isPresent()
+                        || filter.text().filter(NUMBER.asPredicate()).isPresent()
                 ? Optional.of(lines(filter))
                 : filter.text().map(text -> text.replace('\n', ' '));
     }
@@ -38,9 +45,12 @@ final class WordQuery {
     }
 
     private static String words(String text) {
-        return SearchQuery.allOf(text).clauses().stream()
+        Map<Boolean, List<String>> areSplit = SearchQuery.allOf(text).clauses().stream()
                 .map(clause -> clause.alternatives().get(0))
-                .collect(Collectors.joining(" ", "\n&", ""));
+                .collect(Collectors.partitioningBy(NUMBER.asPredicate()));
+        String whole = String.join(" ", areSplit.get(false));
+        String split = areSplit.get(true).stream().map(word -> "\n" + word).collect(Collectors.joining());
+        return (whole.isEmpty() && !split.isEmpty() ? "" : "\n&" + whole) + split;
     }
 
     private static String clauses(SearchQuery search) {

@@ -114,7 +114,8 @@ from (
 
 -- fragment: words-of-text
 -- What WordQuery looks for, but for the order of words in phrases: the words of a text, split as tokenise-events splits payloads; or of lines, after a
--- line feed each, without those that exclude a phrase of several words, or of a word that PostgreSQL's parser may split.
+-- line feed each, without those that exclude a phrase of several words, or of a word that PostgreSQL's parser may split: one with other characters than
+-- those of ASCII, or that begins as a number with an exponent, as 1e5a does.
 --
 -- Parameters: :text.
 case
@@ -124,7 +125,10 @@ case
         from (
             select
                 regexp_replace(
-                    regexp_replace(:text, E'\n![^\n]*[^\n!-~][^\n]*', '', 'g'), E'\n([^&!])', E'\n&\\1', 'g'
+                    regexp_replace(:text, E'\n![^\n]*([^\n!-~]|[0-9][eE][0-9])[^\n]*', '', 'g'),
+                    E'\n([^&!])',
+                    E'\n&\\1',
+                    'g'
                 )
         ) as l (lines)
     )
@@ -171,7 +175,7 @@ not exists (
 --
 -- Parameters: :text.
 case
-    when :text !~ E'\n(|[^&\n][^\n]*)[^\n!-~]' then true
+    when :text !~ E'\n(|[^&\n][^\n]*)([^\n!-~]|[0-9][eE][0-9])' then true
     when not exists (
         select
         from unnest(s.words) w

@@ -77,6 +77,10 @@ final class LedgerSearchMutants {
                                 " ",
                                 clause -> clause.isExcluded() ? "" : String.join(" ", clause.alternatives()))),
                 reading(
+                        "a number that a word begins with is a word",
+                        "searchesForWordsThatBeginAsNumbers",
+                        query -> query.toString().replace("1e5a", "1e5 a")),
+                reading(
                         "all alternatives are required",
                         alternatives,
                         query -> query.toString().replace(" OR ", " ")),

@@ -134,6 +134,20 @@ abstract class EventSearchCases extends EventRepositoryFixture {
         assertEquals(List.of(), searched(word(0) + " -\"" + word(16_498) + " " + word(16_499) + '"'));
     }
 
+    /** Full text parsers may take what such a word begins with for a number. */
+    @Test
+    final void searchesForWordsThatBeginAsNumbers() {
+        recordText("e1", "red 1e5a");
+        recordText("e2", "a red 1e5");
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e1"), found("1e5a"));
+        assertEquals(List.of("e1"), found("1E5A red"));
+        assertEquals(List.of("e1"), searched("1e5a"));
+        assertEquals(List.of("e1"), searched("red 1e5a"));
+        assertEquals(List.of("e2"), searched("red -1e5a"));
+        assertEquals(List.of("e1"), searched("\"red 1e5a\""));
+    }
+
     @Test
     final void searchesForAlternatives() {
         recordText("e1", "red car");
