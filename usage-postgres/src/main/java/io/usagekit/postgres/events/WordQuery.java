@@ -3,8 +3,8 @@ package io.usagekit.postgres.events;
 import io.usagekit.events.EventFilter;
 import io.usagekit.events.SearchQuery;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -45,11 +45,12 @@ final class WordQuery {
     }
 
     private static String words(String text) {
-        Map<Boolean, List<String>> areSplit = SearchQuery.allOf(text).clauses().stream()
+        Predicate<String> isSplit = NUMBER.asPredicate();
+        List<String> words = SearchQuery.allOf(text).clauses().stream()
                 .map(clause -> clause.alternatives().get(0))
-                .collect(Collectors.partitioningBy(NUMBER.asPredicate()));
-        String whole = String.join(" ", areSplit.get(false));
-        String split = areSplit.get(true).stream().map(word -> "\n" + word).collect(Collectors.joining());
+                .toList();
+        String whole = words.stream().filter(isSplit.negate()).collect(Collectors.joining(" "));
+        String split = words.stream().filter(isSplit).map(word -> "\n" + word).collect(Collectors.joining());
         return (whole.isEmpty() && !split.isEmpty() ? "" : "\n&" + whole) + split;
     }
 
