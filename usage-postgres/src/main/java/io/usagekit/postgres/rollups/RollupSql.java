@@ -12,6 +12,7 @@ import io.usagekit.postgres.internal.SqlStatements;
 import io.usagekit.postgres.internal.SqlTemplate;
 import io.usagekit.postgres.internal.TableShape;
 import io.usagekit.postgres.rollups.internal.FeedNames;
+import io.usagekit.postgres.rollups.internal.TriggerFragments;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -65,7 +66,6 @@ final class RollupSql {
             "is_delivered",
             "table_truncated",
             "watermark",
-            "mark_hours",
             "log_event",
             "forget");
 
@@ -338,11 +338,7 @@ final class RollupSql {
         Map<String, String> all = new HashMap<>(names);
         all.putAll(MappedNames.guards(shape, String.valueOf(names.get("mark_before")), serverVersion));
         all.put("delivery.has_same_row", MappedNames.haveSameImage(deliveryColumns()));
-        all.put(
-                "request_reset",
-                SqlTemplate.resource("rollups/schema-V4-request-reset.sql")
-                        .strip()
-                        .replace("\n", "\n    "));
+        all.putAll(TriggerFragments.of(names, schema));
         all.put("truncate_name", Identifiers.literal(triggerName("truncate")));
         all.put("function_names", Identifiers.literals(FUNCTIONS));
         TRIGGERS.forEach(trigger -> all.put("trigger." + trigger, Identifiers.quote(triggerName(trigger))));

@@ -513,33 +513,9 @@ $usagekit$;
 
 -- Functions without a search_path of their own qualify each name and operator: setting one takes longer than their work.
 
--- Marks the hours of a row before and after a change; the old columns are null for an insert, the new ones for a deletion. Returns true:
--- the result of a function is assigned without a query, which PERFORM would run.
-create function {rollups}.mark_hours(
-    old_project_id {rollups}.mark.project_id%type,
-    old_created_at timestamptz,
-    new_project_id {rollups}.mark.project_id%type,
-    new_created_at timestamptz
-) returns boolean
-language plpgsql as $usagekit$
-begin
-    if old_project_id is not null and pg_catalog.isfinite(old_created_at) then
-        insert into {rollups}.mark (project_id, bucket)
-        values (old_project_id, pg_catalog.date_trunc('hour', old_created_at, 'UTC'));
-    end if;
-    if new_project_id is not null
-        and pg_catalog.isfinite(new_created_at)
-        and pg_catalog.record_image_ne(
-            row(new_project_id, pg_catalog.date_trunc('hour', new_created_at, 'UTC')),
-            row(old_project_id, pg_catalog.date_trunc('hour', old_created_at, 'UTC'))
-        )
-    then
-        insert into {rollups}.mark (project_id, bucket)
-        values (new_project_id, pg_catalog.date_trunc('hour', new_created_at, 'UTC'));
-    end if;
-    return true;
-end
-$usagekit$;
+-- What marks the hour of a row stands in the trigger functions themselves, since a call of another one takes as long as the mark. From its second
+-- late row on, a transaction marks an hour only if it hasn't marked it yet. It keeps in settings of its own what it has marked: PostgreSQL takes
+-- their values back where it takes the marks back, at the end of the transaction and in a rollback to a savepoint.
 
 -- Records that an event was deleted, or that its size or id changed. Returns true.
 create function {rollups}.log_event(event_id {rollups}.changed_event.event_id%type) returns boolean
@@ -568,10 +544,8 @@ $usagekit$;
 -- Of a late event that was inserted.
 create function {rollups}.event_inserted() returns trigger
 language plpgsql security definer as $usagekit$
-declare
-    is_recorded boolean;
 begin
-    is_recorded := {rollups}.mark_hours(null, null, new.{event.project_id}, new.{event.created_at}{event.at_utc});
+    {event.mark_new}
     return null;
 exception when others then
     {request_reset}
@@ -592,12 +566,13 @@ begin
     end if;
     has_same_size := {event.has_same_size};
     if ({event.changed_recently}) is not true then
-        is_recorded := {rollups}.mark_hours(
-            old.{event.project_id},
-            old.{event.created_at}{event.at_utc},
-            new.{event.project_id},
-            new.{event.created_at}{event.at_utc}
-        );
+        {event.mark_old}
+        if pg_catalog.record_image_ne(
+            row(new.{event.project_id}, pg_catalog.date_trunc('hour', new.{event.created_at}{event.at_utc}, 'UTC')),
+            row(old.{event.project_id}, pg_catalog.date_trunc('hour', old.{event.created_at}{event.at_utc}, 'UTC'))
+        ) then
+            {event.mark_new}
+        end if;
     end if;
     if has_same_size is not true or {event.has_other_id} then
         is_recorded := {rollups}.log_event(old.{event.id});
@@ -619,7 +594,7 @@ declare
     is_recorded boolean;
 begin
     if ({event.changed_recently}) is not true then
-        is_recorded := {rollups}.mark_hours(old.{event.project_id}, old.{event.created_at}{event.at_utc}, null, null);
+        {event.mark_old}
     end if;
     -- Retention deletes events of which its snapshot knows no delivery, in a step: a transaction that rolls one later sees the deletion.
     if not exists (
@@ -639,16 +614,13 @@ $usagekit$;
 -- Of a late delivery that was inserted or deleted.
 create function {rollups}.delivery_changed() returns trigger
 language plpgsql security definer set search_path = {operators} as $usagekit$
-declare
-    is_recorded boolean;
 begin
     {check_operators}if old.{delivery.status} in ({delivered_statuses}) or new.{delivery.status} in ({delivered_statuses}) then
-        is_recorded := {rollups}.mark_hours(
-            old.{delivery.project_id},
-            old.{delivery.created_at}{delivery.at_utc},
-            new.{delivery.project_id},
-            new.{delivery.created_at}{delivery.at_utc}
-        );
+        if tg_op = 'INSERT' then
+            {delivery.mark_new}
+        else
+            {delivery.mark_old}
+        end if;
     end if;
     return null;
 exception when others then
@@ -663,7 +635,6 @@ language plpgsql security definer as $usagekit$
 declare
     was_delivered boolean;
     is_delivered boolean;
-    is_recorded boolean;
 begin
     if {delivery.changed_recently} then
         return null;
@@ -673,12 +644,13 @@ begin
     if (not was_delivered and not is_delivered) or (was_delivered and is_delivered and {delivery.has_same_row}) then
         return null;
     end if;
-    is_recorded := {rollups}.mark_hours(
-        old.{delivery.project_id},
-        old.{delivery.created_at}{delivery.at_utc},
-        new.{delivery.project_id},
-        new.{delivery.created_at}{delivery.at_utc}
-    );
+    {delivery.mark_old}
+    if pg_catalog.record_image_ne(
+        row(new.{delivery.project_id}, pg_catalog.date_trunc('hour', new.{delivery.created_at}{delivery.at_utc}, 'UTC')),
+        row(old.{delivery.project_id}, pg_catalog.date_trunc('hour', old.{delivery.created_at}{delivery.at_utc}, 'UTC'))
+    ) then
+        {delivery.mark_new}
+    end if;
     return null;
 exception when others then
     {request_reset}

@@ -177,9 +177,9 @@ class RollupAlterationsIT {
             arguments(
                     "trigger's function replaced, and replaced by itself",
                     List.of(
-                            "create table {s}.saved as select pg_get_functiondef('{r}.mark_hours'::regproc) as definition",
-                            "create or replace function {r}.mark_hours(old_project_id varchar, old_created_at timestamptz,"
-                                    + " new_project_id varchar, new_created_at timestamptz) returns boolean language sql as 'select true'",
+                            "create table {s}.saved as select pg_get_functiondef('{r}.event_inserted'::regproc) as definition",
+                            "create or replace function {r}.event_inserted() returns trigger language plpgsql as"
+                                    + " 'begin return null; end'",
                             "insert into {s}.events values ('x', 'p', '123', '', '2026-03-17T10:30:00Z')",
                             "do $$ begin execute (select definition from {s}.saved); end $$"),
                     new UsageMetrics(4, 24),

@@ -120,17 +120,7 @@ class RollupGuardsIT {
 
     @Test
     void missesSecondTransactionWhenMarksAreShared() throws SQLException {
-        fixture.run("create unique index on {r}.mark (project_id, bucket)", """
-                create or replace function {r}.mark_hours(
-                    old_project_id varchar, old_created_at timestamptz, new_project_id varchar, new_created_at timestamptz
-                ) returns boolean language plpgsql as $$
-                begin
-                    insert into {r}.mark (project_id, bucket)
-                    values (new_project_id, date_trunc('hour', new_created_at, 'UTC'))
-                    on conflict do nothing;
-                    return true;
-                end $$
-                """, WeakenedStatements.RECORD_FUNCTIONS);
+        fixture.run(WeakenedStatements.SHARED_MARKS);
         insertTwoLateRows();
         fixture.assertExact(false);
     }

@@ -68,6 +68,7 @@ class RollupStatementsIT extends StatementsIT {
                 "schema-feed.sql",
                 "schema-V4.sql",
                 "schema-V4-triggers.sql",
+                "schema-V4-mark.sql",
                 "schema-V4-request-reset.sql",
                 "schema-partition.sql");
     }

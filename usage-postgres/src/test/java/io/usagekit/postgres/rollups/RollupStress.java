@@ -192,23 +192,7 @@ final class RollupStress implements AutoCloseable {
                 + "', null from generate_series(0, " + (RollupStressWriter.HOT_EVENTS - 1) + ") n");
         rollups.install();
         if (variant == Variant.SHARED_MARKS) {
-            execute("""
-                    create or replace function {r}.mark_hours(
-                        old_project_id varchar, old_created_at timestamptz,
-                        new_project_id varchar, new_created_at timestamptz
-                    ) returns boolean language plpgsql as $$
-                    begin
-                        insert into {r}.mark (project_id, bucket)
-                        select distinct c.project_id, date_trunc('hour', c.created_at, 'UTC')
-                        from (values (old_project_id, old_created_at), (new_project_id, new_created_at))
-                            as c (project_id, created_at)
-                        where c.project_id is not null and not exists (
-                            select from {r}.mark m
-                            where m.project_id = c.project_id and m.bucket = date_trunc('hour', c.created_at, 'UTC')
-                        );
-                        return true;
-                    end $$
-                    """, WeakenedStatements.RECORD_FUNCTIONS);
+            execute(WeakenedStatements.SHARED_MARKS);
         } else if (variant == Variant.NO_CHANGE_LOG) {
             execute(WeakenedStatements.MARK_INSTEAD_OF_LOG, WeakenedStatements.RECORD_FUNCTIONS);
         }

@@ -26,6 +26,19 @@ final class WeakenedStatements {
             end $$
             """;
 
+    /** A transaction writes no mark of an hour that it sees another one's mark of. */
+    static final String[] SHARED_MARKS = {
+        """
+            create function {r}.share_mark() returns trigger language plpgsql as $$
+            begin
+                if exists (select from {r}.mark m where m.project_id = new.project_id and m.bucket = new.bucket) then
+                    return null;
+                end if;
+                return new;
+            end $$
+            """, "create trigger share before insert on {r}.mark for each row execute function {r}.share_mark()"
+    };
+
     private WeakenedStatements() {}
 
     /** The worker doesn't wait for transactions that write to the tables. */

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Processor time of the server for writes without triggers, with those of roll-ups, and with triggers that keep a counter an hour, measured in
- * turn: a ratio is taken within a round.
+ * Processor time of the server for writes without triggers, with a trigger for each row that does nothing, with those of roll-ups, and with
+ * triggers that keep a counter an hour, measured in turn: a ratio is taken within a round.
  */
 final class WriteBenchmark {
 
@@ -35,8 +35,13 @@ final class WriteBenchmark {
     /** Octets of a large payload, which PostgreSQL keeps outside of the row. */
     private static final int LARGE = 100_000;
 
-    private static final List<String> WAYS = List.of("plain", "rolled", "counted");
+    private static final List<String> WAYS = List.of("plain", "empty", "rolled", "counted");
+
+    /** Those that are measured beside large documents, too. */
+    private static final List<String> WAYS_OF_DOCUMENTS = List.of("plain", "empty", "rolled");
+
     private static final List<String> DOCUMENTS = List.of("jsonb", "json");
+    private static final List<String> SHAPES = List.of("", "_jsonb", "_json");
 
     /** How the statements of a slice are committed. */
     private enum Commit {
@@ -88,6 +93,7 @@ final class WriteBenchmark {
                 Operation.of("change of a status", "update {s}.event_deliveries set status = 'Success' where id = ?");
         Operation note =
                 Operation.of("change of another column", "update {s}.events set note = 'changed' where id = ?");
+        Operation late = Operation.of("insert of a late event", insertEvent.formatted("", LATE, ""));
         int bulk = Math.min(BULK, 10 * rows);
         List<Operation> operations = new ArrayList<>(List.of(
                 Operation.of("insert of an event", insertEvent.formatted("", RECENT, "")),
@@ -102,10 +108,12 @@ final class WriteBenchmark {
                 status.inBatches(),
                 note,
                 note.inBatches(),
-                Operation.of("insert of a late event", insertEvent.formatted("", LATE, "")),
-                Operation.of(
-                        "change of a late status", "update {s}.event_deliveries set status = 'Success' where id = ?"),
+                late,
+                late.inBatches(),
+                Operation.of("change of a late status", status.sql()),
+                Operation.of("change of a late status", status.sql()).inBatches(),
                 Operation.of("deletion of a late delivery", "delete from {s}.event_deliveries where id = ?"),
+                Operation.of("deletion of an event", "delete from {s}.events where id = ?"),
                 Operation.of(
                                 String.format(Locale.ROOT, "late insert of %,d events", bulk),
                                 insertEvent.formatted(
@@ -125,18 +133,20 @@ final class WriteBenchmark {
             for (String way : WAYS) {
                 createTables(database, way, "text");
             }
-            for (String type : DOCUMENTS) {
-                createTables(database, "plain_" + type, type);
-                createTables(database, "rolled_" + type, type);
-            }
             countByTriggers(database);
-            roll(database, TableMapping.gateway("rolled"));
-            PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("plain"));
-            PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("counted"));
             for (String type : DOCUMENTS) {
-                roll(database, TableMapping.gateway("rolled_" + type));
-                PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("plain_" + type));
+                for (String way : WAYS_OF_DOCUMENTS) {
+                    createTables(database, way + "_" + type, type);
+                }
             }
+            for (String shape : SHAPES) {
+                callNothing(database, "empty" + shape);
+                roll(database, TableMapping.gateway("rolled" + shape));
+                for (String way : List.of("plain", "empty")) {
+                    PostgresUsage.installIndexes(database.pool(), TableMapping.gateway(way + shape));
+                }
+            }
+            PostgresUsage.installIndexes(database.pool(), TableMapping.gateway("counted"));
             for (Operation operation : operations()) {
                 measure(database, operation);
             }
@@ -155,10 +165,8 @@ final class WriteBenchmark {
     }
 
     private void measure(BenchmarkDatabase database, Operation operation) throws SQLException {
-        List<String> schemas = WAYS.stream()
-                .filter(way -> operation.shape().isEmpty() || !way.equals("counted"))
-                .map(way -> way + operation.shape())
-                .toList();
+        List<String> schemas = (operation.shape().isEmpty() ? WAYS : WAYS_OF_DOCUMENTS)
+                .stream().map(way -> way + operation.shape()).toList();
         List<List<Double>> micros =
                 schemas.stream().<List<Double>>map(schema -> new ArrayList<>()).toList();
         int statements = Math.max(1, rows / operation.weight());
@@ -260,6 +268,17 @@ final class WriteBenchmark {
                 "create index on {s}.event_deliveries (event_id)",
                 "create index on {s}.event_deliveries (status)")) {
             database.run(sql.replace("{s}", schema).replace("{p}", payload));
+        }
+    }
+
+    /** What a trigger costs that calls a function for each row, whatever that does. */
+    private static void callNothing(BenchmarkDatabase database, String schema) throws SQLException {
+        for (String sql : List.of(
+                "create function {s}.nothing() returns trigger language plpgsql as $$ begin return null; end $$",
+                "create trigger nothing after insert or update or delete on {s}.events for each row execute function {s}.nothing()",
+                "create trigger nothing after insert or update or delete on {s}.event_deliveries for each row execute function"
+                        + " {s}.nothing()")) {
+            database.run(sql.replace("{s}", schema));
         }
     }
 
