@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -385,10 +386,13 @@ final class EventRecorder {
                 .texts("metadata", each(deliveries, Delivery::metadata))
                 .text("table", sql.quoted("deliveries").get(0))
                 .forEach(row -> inserted.put(row.text("id"), row.flag("has_unchecked_id")));
-        Set<String> changed = new HashSet<>(inserted.keySet());
+        Set<String> changed = new TreeSet<>(inserted.keySet());
         deliveries.forEach(delivery -> changed.remove(delivery.id()));
         if (!changed.isEmpty()) {
-            throw new SQLException("a trigger has changed ids of deliveries to " + changed);
+            throw new SQLException("triggers of " + sql.quoted("deliveries").get(0)
+                    + " have changed ids of deliveries, "
+                    + changed.size() + " in all, one to \"" + changed.iterator().next()
+                    + "\"; they have to stay as they are recorded");
         }
         for (Delivery delivery : deliveries) {
             if (!inserted.containsKey(delivery.id())) {

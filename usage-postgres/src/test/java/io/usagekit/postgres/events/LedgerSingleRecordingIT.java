@@ -123,7 +123,8 @@ class LedgerSingleRecordingIT {
         ledger.record(event("e"));
         assertThatThrownBy(() -> ledger.recordDeliveries(List.of(PartitionedLedger.delivery("changed", "e", 0))))
                 .isInstanceOf(EventLedgerException.class)
-                .hasMessageContaining("a trigger has changed ids of deliveries to [another]");
+                .hasMessageContaining(
+                        "have changed ids of deliveries, 1 in all, one to \"another\"; they have to stay as they are");
     }
 
     @ParameterizedTest
