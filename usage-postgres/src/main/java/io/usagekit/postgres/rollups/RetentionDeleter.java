@@ -268,8 +268,8 @@ final class RetentionDeleter {
                             limit.size(), row.number("looked_at"), row.number("deleted"), 0, row.number("dependants"));
                 });
         if (batch.deliveries() > 0) {
-            RollupChunk.checkNotRewritten(
-                    connection, sql, Optional.empty()); // it may have taken events for missing ones
+            // In a rewritten partition it would have taken events for missing ones.
+            RollupChunk.checkNotRewritten(connection, sql, Optional.empty());
         }
         if (part.isOfTime() && batch.deliveries() > 0) {
             checkFilled(connection);

@@ -103,7 +103,8 @@ record RollupChunk(Optional<String> projectId, Map<String, String> bounds) {
      * others elsewhere.
      *
      * @param chunks of these ranges; none if the tables aren't partitioned
-     * @return the only chunk, if the events of all of its deliveries were found, so that no other rows were read; empty if there may be others
+     * @return the only chunk, if the events of all of its deliveries were found, so that only partitions of its time and of these events were read; else
+     *     empty
      */
     static Optional<RollupChunk> roll(Connection connection, RollupSql sql, List<RollupChunk> chunks)
             throws SQLException {

@@ -191,7 +191,8 @@ $usagekit$;
 -- Enters the ids of the next rows of a partition, at most so many, behind an id or from the first one on. The rows are locked: a deletion of one of them
 -- waits, and then sees its entry, or this waits for the deletion. An entry of another row of the table stays, and isn't locked, unless that row is
 -- missing, e.g. since it was changed while its partition was detached. One of the same row is set to what the row has; that is locked against any
--- change, since the trigger of another transaction may have set the entry. Returns the last id, or null where there are no more. Reads no other table than a partition of the table: the function runs with the rights of its owner.
+-- change, since the trigger of another transaction may have set the entry. Returns the last id, or null where there are no more. Reads no other table
+-- than a partition of the table: the function runs with the rights of its owner.
 create or replace function {enter_ids_of}(given oid, after text, most bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $usagekit$
 declare
