@@ -68,6 +68,7 @@ final class TestCluster implements BeforeAllCallback, BeforeEachCallback {
 
     private ClickHouseCluster start(Class<?> suite) {
         boolean found = own ? ClickHouseCluster.isInstalled() : ClickHouseCluster.isAvailable();
+        // A fresh machine has a JDK and Maven only, and no Maven repository has ClickHouse.
         assumeTrue(found, () -> ClickHouseCluster.announceSkipped(suite));
         return own ? EmbeddedClickHouseCluster.start(2) : ClickHouseCluster.start();
     }
