@@ -146,6 +146,13 @@ abstract class EventSearchCases extends EventRepositoryFixture {
         assertEquals(List.of("e1"), searched("red 1e5a"));
         assertEquals(List.of("e2"), searched("red -1e5a"));
         assertEquals(List.of("e1"), searched("\"red 1e5a\""));
+
+        // An index that keeps no places after the 16,383rd word may take the two for neighbours.
+        String words =
+                IntStream.range(0, 16_379).mapToObj(EventSearchCases::word).collect(Collectors.joining(" "));
+        recordText("e3", words + " 1e5".repeat(6) + " green a");
+        ledger.tokenise(P, EventWindow.ALL);
+        assertEquals(List.of("e3"), searched("green -1e5a"));
     }
 
     @Test
